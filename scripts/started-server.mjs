@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../test/support/free-port.mjs';
 
 /**
- * Starts a server that listens at the port in PORT, calls `work` with its origin as soon as it answers, and stops it. An error
+ * Starts a server that listens at the port in PORT, calls `work` with its origin as soon as it responds, and stops it. An error
  * of `work` gets what the server has printed. With `detached` all processes that the command starts are stopped.
  */
 export async function withServer(command, args, { cwd, detached = false, startTimeoutMs = 60_000 }, work) {

@@ -28,7 +28,7 @@ function check(
   });
 }
 
-function answering(id: string, result: ClaimValidationResult): SessionClaimValidator {
+function returning(id: string, result: ClaimValidationResult): SessionClaimValidator {
   return { id, validate: () => Promise.resolve(result) };
 }
 
@@ -79,10 +79,10 @@ describe('checking claims', () => {
 
   it('leaves out a reason that was not given (T212) and passes on any that was (T213), all in order (T214)', async () => {
     const validators = [
-      answering('no-reason', { isValid: false }),
-      answering('fine', { isValid: true }),
-      answering('text', { isValid: false, reason: 'because' }),
-      answering('no-reason', { isValid: false }),
+      returning('no-reason', { isValid: false }),
+      returning('fine', { isValid: true }),
+      returning('text', { isValid: false, reason: 'because' }),
+      returning('no-reason', { isValid: false }),
     ];
     const { invalidClaims } = await check({}, validators);
     expect(invalidClaims).toStrictEqual([
@@ -164,10 +164,10 @@ describe('a validator that does not do its work refuses the request (S079)', () 
       claimOf('x', () => Promise.reject(new Error('boom'))).validators.hasValue('x'),
     ],
   ] as [string, SessionClaimValidator][])('when it %s', async (_title, validator) => {
-    await expect(check({}, [answering('fine', { isValid: true }), validator])).rejects.toThrow('boom');
+    await expect(check({}, [returning('fine', { isValid: true }), validator])).rejects.toThrow('boom');
   });
 
-  it.each([[undefined], [null], [true], [{}], [{ isValid: 'yes' }]])('when it answers %j', async (result) => {
+  it.each([[undefined], [null], [true], [{}], [{ isValid: 'yes' }]])('when it returns %j', async (result) => {
     const validator = { id: 'odd', validate: () => result as ClaimValidationResult };
     await expect(check({}, [validator])).rejects.toThrow('Claim validator odd gave no { isValid: boolean }');
   });
@@ -201,8 +201,8 @@ describe('a validator that does not do its work refuses the request (S079)', () 
       expect(await outcome).toEqual(new Error('Claim validator slow did not return within 50 ms'));
     });
 
-    it('and leaves no timer behind when it answers or throws', async () => {
-      await check({}, [answering('fine', { isValid: true })]);
+    it('and leaves no timer behind when it returns or throws', async () => {
+      await check({}, [returning('fine', { isValid: true })]);
       await expect(
         check({}, [{ id: 'v', validate: () => Promise.reject(new Error('boom')) }]),
       ).rejects.toThrow('boom');

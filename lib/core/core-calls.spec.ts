@@ -52,13 +52,13 @@ describe('an outage of the core', () => {
     expect(events[0]?.type).toBe('core.unavailable');
   });
 
-  it('is not over because of an answer to a call that began before the last failure', async () => {
+  it('is not over because of a response to a call that began before the last failure', async () => {
     const { clock, events, call, succeed, fail } = newOutage();
-    let answer = (): void => undefined;
-    const slow = call(async () => new Promise<void>((resolve) => (answer = resolve)));
+    let response = (): void => undefined;
+    const slow = call(async () => new Promise<void>((resolve) => (response = resolve)));
     await fail();
     clock.advanceSeconds(5);
-    answer();
+    response();
     await slow;
     expect(events.map(({ type }) => type)).toEqual(['core.unavailable']);
     await succeed();

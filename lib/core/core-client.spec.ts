@@ -97,7 +97,7 @@ describe('the emulated cap on sessions', () => {
     },
   );
 
-  it('answers whom it ended although the new session could not be made, and why not (S038)', async () => {
+  it('tells whom it ended although the new session could not be made, and why not (S038)', async () => {
     const core = new Core(['a', 'b'], []);
     core.failure = new Error('the core is gone');
     const result = await core.createSessionWithinLimit(NEW, { max: 1, whenExceeded: 'end-oldest' }, {});
@@ -108,7 +108,7 @@ describe('the emulated cap on sessions', () => {
     });
   });
 
-  it('answers whom it ended although the others could not be ended (S038)', async () => {
+  it('tells whom it ended although the others could not be ended (S038)', async () => {
     const core = new Core(['a', 'b'], []);
     const failure = new CoreUnavailableError('the core is gone');
     core.revocationFailure = Object.assign(failure, { endedHandles: ['a'] });

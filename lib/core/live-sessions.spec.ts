@@ -4,13 +4,13 @@ import { CoreBadInputError } from '../errors.js';
 import { TestClock } from '../testing/test-clock.js';
 import { LiveSessions, MAX_LIVE_COUNTED } from './live-sessions.js';
 
-function counted(answer: () => number) {
+function counted(response: () => number) {
   const limits: number[] = [];
   const clock = new TestClock(1_000_000);
   const core = {
     countSessions: async ({ limit }: { readonly limit: number }) => {
       limits.push(limit);
-      return { count: answer(), next: undefined };
+      return { count: response(), next: undefined };
     },
   };
   const sessions = new LiveSessions(core, clock);

@@ -17,12 +17,12 @@ async function withServer(server: Server, test: (origin: string) => Promise<void
   }
 }
 
-const answering = (listener: RequestListener): Server => createServer(listener);
+const serving = (listener: RequestListener): Server => createServer(listener);
 const newSender = (timeoutMs = 10_000) => createHttpSender({ timeoutMs, clock: new TestClock(1000) });
 
 describe('asking over HTTP', () => {
   it('records status, every header line and the body, and follows no redirect', async () => {
-    const server = answering((req, res) => {
+    const server = serving((req, res) => {
       const chunks: Buffer[] = [];
       req.on('data', (chunk: Buffer) => chunks.push(chunk));
       req.on('end', () => {
@@ -57,7 +57,7 @@ describe('asking over HTTP', () => {
   });
 
   it('stops reading a body that is longer than anything of ours', async () => {
-    const server = answering((_req, res) => {
+    const server = serving((_req, res) => {
       res.on('error', () => undefined);
       const write = (): void => {
         while (!res.destroyed && res.write('x'.repeat(64 * 1024)));
@@ -66,18 +66,18 @@ describe('asking over HTTP', () => {
       write();
     });
     await withServer(server, async (origin) => {
-      const { response: answer } = await newSender()({ method: 'GET', url: origin, headers: {} });
-      expect(answer?.body.length).toBeLessThanOrEqual(256 * 1024);
+      const { response } = await newSender()({ method: 'GET', url: origin, headers: {} });
+      expect(response?.body.length).toBeLessThanOrEqual(256 * 1024);
     });
   });
 
-  it('says why nobody answered', async () => {
+  it('says why there is no response', async () => {
     let closed = '';
     await withServer(createServer(), async (origin) => {
       closed = origin;
     });
-    const { failure, response: answer } = await newSender()({ method: 'GET', url: closed, headers: {} });
-    expect({ failure, answer }).toEqual({ failure: 'ECONNREFUSED', answer: undefined });
+    const { failure, response } = await newSender()({ method: 'GET', url: closed, headers: {} });
+    expect({ failure, response }).toEqual({ failure: 'ECONNREFUSED', response: undefined });
   });
 
   it('waits no longer than told', async () => {
@@ -88,7 +88,7 @@ describe('asking over HTTP', () => {
   });
 });
 
-describe('an API that does not answer', () => {
+describe('an API that does not respond', () => {
   it('is one finding, and no exception', async () => {
     const hanging = createTcpServer((socket) => socket.end('this is not HTTP\r\n\r\n'));
     await withServer(hanging, async (origin) => {

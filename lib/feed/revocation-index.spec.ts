@@ -15,7 +15,7 @@ function cutOff(notBeforeMs: number) {
   return { kind: 'user' as const, id: 'u', tenantId: undefined, notBeforeMs, untilMs: UNTIL };
 }
 
-describe('an answer about a session', () => {
+describe('a response about a session', () => {
   it('counts against the cut-offs before its question, and not against one that came while it was under way', () => {
     const index = new RevocationIndex(1000);
     index.add([cutOff(NOW)], NOW);

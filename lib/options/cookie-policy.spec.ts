@@ -85,7 +85,7 @@ describe('a cookie domain', () => {
     ['co.uk', 'https://test.co.uk', 'public-suffix'],
     ['.github.io', 'https://foo.github.io', 'public-suffix'],
     ['localhost', 'http://api.localhost', 'public-suffix'],
-  ] as const)('%s on answers of %s: %s', (scope, apiDomain, problem) => {
+  ] as const)('%s on responses of %s: %s', (scope, apiDomain, problem) => {
     expect(cookieDomainProblem(scope, apiDomain)).toBe(problem);
   });
 });

@@ -10,7 +10,7 @@ describe('an option name that nothing reads', () => {
     ['antiCSRF', 'antiCsrf'],
     ['jwksRefreshIntervalSeconds', 'jwksRefreshIntervalSec'],
     ['cor', 'core'],
-  ])('%s is answered with %s', (name, suggestion) => {
+  ])('%s gets the suggestion %s', (name, suggestion) => {
     expect(findUnknownOptions({ [name]: 1 }, known)).toEqual([
       { path: name, message: `there is no such option; did you mean ${suggestion}?` },
     ]);

@@ -10,12 +10,12 @@ describe('checking connections after cut-offs', () => {
   let open: Set<string>;
   let ended: string[];
   let asked: string[];
-  let answer: (handle: string) => Promise<object | undefined>;
+  let response: (handle: string) => Promise<object | undefined>;
   let checks: ConnectionChecks;
   const core = {
     getSessionInformation: async (handle: string) => {
       asked.push(handle);
-      return (await answer(handle)) as never;
+      return (await response(handle)) as never;
     },
   };
   const userOf = (handle: string): string => handle.split('-')[0] ?? '';
@@ -26,7 +26,7 @@ describe('checking connections after cut-offs', () => {
 
   beforeEach(() => {
     [open, ended, asked] = [new Set(), [], []];
-    answer = async () => FOUND;
+    response = async () => FOUND;
     const sessions = () =>
       [...open].map((handle) => ({
         getHandle: () => handle,
@@ -44,26 +44,26 @@ describe('checking connections after cut-offs', () => {
   it('asks about a session once for all cut-offs before the question, and ends it if it is gone', async () => {
     connect('ada', 3);
     connect('bob', 3);
-    answer = async (handle) => (handle === 'ada-1' ? undefined : FOUND);
+    response = async (handle) => (handle === 'ada-1' ? undefined : FOUND);
     for (const id of ['ada', 'login of ada', 'ada'])
       checks.add(new CutOffScope([{ kind: 'user', id, tenantId: undefined }]));
     await checks.run(core);
     expect([asked, ended]).toEqual([['ada-0', 'ada-1', 'ada-2'], ['ada-1']]);
   });
 
-  it('takes a cut-off that comes during a pass into that pass, and asks again where the answer may be older', async () => {
+  it('takes a cut-off that comes during a pass into that pass, and asks again where the response may be older', async () => {
     connect('ada', 1);
     connect('bob', 1);
-    const answers: (() => void)[] = [];
-    answer = async () => new Promise((resolve) => answers.push(() => resolve(FOUND)));
+    const responses: (() => void)[] = [];
+    response = async () => new Promise((resolve) => responses.push(() => resolve(FOUND)));
     const ada = new CutOffScope([{ kind: 'user', id: 'ada', tenantId: undefined }]);
     checks.add(ada);
     const first = checks.run(core);
     checks.add(everybody);
     checks.add(ada);
     const second = checks.run(core);
-    while (answers.length > 0) {
-      answers.shift()?.();
+    while (responses.length > 0) {
+      responses.shift()?.();
       await nextTurn();
     }
     await Promise.all([first, second]);
@@ -74,7 +74,7 @@ describe('checking connections after cut-offs', () => {
     connect('ada', 1000);
     let running = 0;
     let most = 0;
-    answer = async () => {
+    response = async () => {
       most = Math.max(most, ++running);
       await nextTurn();
       running--;
@@ -87,7 +87,7 @@ describe('checking connections after cut-offs', () => {
 
   it('leaves connections open while the core fails, stops asking, and asks about the rest the next time', async () => {
     connect('ada', 200);
-    answer = async () => {
+    response = async () => {
       throw new Error('connection terminated');
     };
     checks.add(everybody);
@@ -95,7 +95,7 @@ describe('checking connections after cut-offs', () => {
     expect([asked.length, ended]).toEqual([50, []]);
     asked = [];
     open.delete('ada-7');
-    answer = async () => undefined;
+    response = async () => undefined;
     await checks.run(core);
     expect([asked.length, ended.length, open.size]).toEqual([199, 199, 0]);
   });

@@ -30,7 +30,7 @@ describe('an error told outside of HTTP', () => {
     ['BAD_GATEWAY', 502, new CoreResponseError('nonsense')],
     ['TOO_MANY_SESSIONS', 409, new TooManySessionsError('ada', 'public', 5)],
     ['TOO_MANY_REQUESTS', 429, new RateLimitedError(30)],
-  ])('has the code %s and the status of its HTTP answer, %d', async (code, status, error) => {
+  ])('has the code %s and the status of its HTTP response, %d', async (code, status, error) => {
     const captured = await responder.capture(error, { request, response: undefined });
     expect(captured).toMatchObject({ code, status });
   });

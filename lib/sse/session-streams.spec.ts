@@ -117,16 +117,16 @@ describe('a stream that lives as long as its session', () => {
   });
 
   it('carries nothing when its session ends while the core is asked (S054)', async () => {
-    let answer: (known: object) => void = () => undefined;
-    information = async () => new Promise<object>((resolve) => (answer = resolve));
+    let response: (known: object) => void = () => undefined;
+    information = async () => new Promise<object>((resolve) => (response = resolve));
     await open(concat(of(1), source));
     events.noteEnded('h');
-    answer({}); // read before the revocation
+    response({}); // read before the revocation
     await jest.advanceTimersByTimeAsync(0);
     expect(seen).toEqual(['completed']);
   });
 
-  it('loses nothing that comes before the core has answered, its end included', async () => {
+  it('loses nothing that comes before the core has responded, its end included', async () => {
     openNow();
     source.next(1);
     source.next(2);

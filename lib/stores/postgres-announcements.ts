@@ -1,3 +1,4 @@
+import { SingleFlight } from '../util/single-flight.js';
 import { Listening, type ListeningConnection } from './listening.js';
 import type { Announcements, SqlQuery } from './sql-client.js';
 
@@ -28,7 +29,7 @@ const TIMEOUT_MS = 2000;
  */
 export class PostgresAnnouncements implements Announcements {
   private listening: Listening | undefined;
-  private sending: Promise<void> | undefined;
+  private readonly sending = new SingleFlight(async (channel: string) => this.send(channel));
   private hasMore = false;
 
   /**
@@ -47,7 +48,7 @@ export class PostgresAnnouncements implements Announcements {
   /** Announcements that come while one is sent share the next. */
   announce(channel: string): void {
     this.hasMore = true;
-    this.sending ??= this.send(channel).finally(() => (this.sending = undefined));
+    void this.sending.run(channel);
   }
 
   listen(channel: () => Promise<string>, wake: () => void): () => Promise<void> {
@@ -82,7 +83,7 @@ export class PostgresAnnouncements implements Announcements {
 
   /** @returns when everything is announced */
   async settled(): Promise<void> {
-    await this.sending;
+    await this.sending.settle();
   }
 
   private async send(channel: string): Promise<void> {

@@ -6,10 +6,10 @@ const COCKROACH = 'CockroachDB CCL v25.2.1 (x86_64-pc-linux-gnu, built 2025/06/2
 const YUGABYTE = 'PostgreSQL 15.12-YB-2025.2.0.0-b0 on x86_64-pc-linux-gnu, compiled by clang version 17.0.6';
 const POSTGRES = 'PostgreSQL 17.2 (Debian 17.2-1) on x86_64-pc-linux-gnu, compiled by gcc, 64-bit';
 
-type Answer = (text: string) => unknown[];
+type LockResult = (text: string) => unknown[];
 
-/** A pool that answers as a server of some version does; both connections of it ask `lock` for the lock. */
-function poolOf(version: string, lock: Answer) {
+/** A pool that responds as a server of some version does; both connections of it ask `lock` for the lock. */
+function poolOf(version: string, lock: LockResult) {
   const asked: string[] = [];
   let lent = 0;
   const query = async (text: string): Promise<{ rows: unknown[] }> => {
@@ -28,7 +28,7 @@ function poolOf(version: string, lock: Answer) {
 }
 
 /** Locks as PostgreSQL does: the first one who asks has it. */
-function locking(): Answer {
+function locking(): LockResult {
   let isTaken = false;
   return () => {
     const locked = !isTaken;
@@ -37,9 +37,9 @@ function locking(): Answer {
   };
 }
 
-const stub: Answer = () => [{ locked: true }];
+const stub: LockResult = () => [{ locked: true }];
 const unknown =
-  (code: string): Answer =>
+  (code: string): LockResult =>
   () => {
     throw Object.assign(new Error('unknown function: pg_try_advisory_xact_lock()'), { code });
   };
@@ -49,7 +49,7 @@ describe('a database that looks like PostgreSQL', () => {
     ['CockroachDB that gives everybody the lock', COCKROACH, stub, 'two connections got the same one'],
     ['CockroachDB that does not know the lock', COCKROACH, unknown('42883'), 'it does not know them'],
     ['YugabyteDB that does not support it', YUGABYTE, unknown('0A000'), 'it does not know them'],
-    ['CockroachDB that answers nothing', COCKROACH, () => [], 'two connections got the same one'],
+    ['CockroachDB that returns nothing', COCKROACH, () => [], 'two connections got the same one'],
   ])('is refused before the first statement: %s', async (_, version, lock, reason) => {
     const { asked, store, lentNow } = poolOf(version, lock);
     const failure: unknown = await store.findStaticKeys().catch((error: unknown) => error);
@@ -74,7 +74,7 @@ describe('a database that looks like PostgreSQL', () => {
     expect(asked.filter((text) => text.includes('advisory'))).toEqual([]);
   });
 
-  it('is asked again when it did not answer', async () => {
+  it('is asked again when it did not respond', async () => {
     let isDown = true;
     const { store } = poolOf(COCKROACH, (text) => {
       if (isDown) throw Object.assign(new Error('connection reset'), { code: 'ECONNRESET' });

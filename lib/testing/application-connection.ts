@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request as sendRequest, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { INestApplication, INestApplicationContext } from '@nestjs/common';
+import { SingleFlight } from '../util/single-flight.js';
 
 /** A request as an agent sends it. */
 export interface OutgoingRequest {
@@ -32,7 +33,7 @@ export class ApplicationConnection {
   private readonly instance: FastifyInstance;
   private running = 0;
   /** Set while this connection has opened the port. */
-  private opening: Promise<void> | undefined;
+  private readonly opening = new SingleFlight(async () => this.open(), { keepsValue: true });
   private closing: Promise<void> | undefined;
 
   /** @throws {TypeError} `app` is a module without an HTTP server */
@@ -55,7 +56,7 @@ export class ApplicationConnection {
     if (!request.path.startsWith('/')) throw new TypeError(`A path begins with a slash: /${request.path}`);
     this.running++;
     try {
-      if (this.opening !== undefined || !this.server.listening) await (this.opening ??= this.open());
+      if (this.opening.current !== undefined || !this.server.listening) await this.opening.run();
       return await exchange((this.server.address() as AddressInfo).port, request);
     } finally {
       if (--this.running === 0) await this.close();
@@ -71,8 +72,8 @@ export class ApplicationConnection {
 
   /** Closes the port; a later request waits for it. */
   private async close(): Promise<void> {
-    if (this.opening === undefined) return;
-    this.opening = undefined;
+    if (this.opening.current === undefined) return;
+    this.opening.forget();
     this.closing = new Promise((resolve) => this.server.close(() => resolve()));
     await this.closing;
   }

@@ -1,4 +1,5 @@
 import type { TokenTransferMethod } from '../options/wire-options.js';
+import { SingleFlight } from '../util/single-flight.js';
 import type { ResponseHeaders, ClientTokens } from './client-tokens.js';
 import type { ProofKey } from './proof-key.js';
 import type { ApplicationConnection, IncomingResponse } from './application-connection.js';
@@ -73,7 +74,9 @@ export type ForeignResponse = ({ readonly status: number } | { readonly statusCo
  * @publicApi
  */
 export class TestAgent {
-  private refreshing: Promise<TestResponse> | undefined;
+  private readonly refreshing = new SingleFlight(async () =>
+    this.sendOnce({ method: 'POST', path: this.wire.routePath('refresh') }),
+  );
 
   /** @internal */
   constructor(
@@ -128,10 +131,7 @@ export class TestAgent {
 
   /** Exchanges the refresh token, as the browser client does automatically. Concurrent calls share one request. */
   async refresh(): Promise<TestResponse> {
-    this.refreshing ??= this.sendOnce({ method: 'POST', path: this.wire.routePath('refresh') }).finally(
-      () => (this.refreshing = undefined),
-    );
-    return this.refreshing;
+    return this.refreshing.run();
   }
 
   /** Ends the session by the application's sign-out route. */

@@ -94,7 +94,7 @@ const withClaims = (claims: Record<string, unknown>): string => jwt(V5_HEADER, {
 const nowSec = TEST_START_MS / 1000;
 
 describe('verifying an access token', () => {
-  it('answers what it says', async () => {
+  it('returns what it says', async () => {
     const { verify } = setUp();
     expect(await verify(GOOD)).toMatchObject({
       version: 5,
@@ -620,7 +620,7 @@ describe('keys of both kinds in one set', () => {
 describe('a key set that cannot be had', () => {
   it('is an outage and no verdict about the token, and keeps the cause (Q1, S017)', async () => {
     const { verify, keySet } = setUp();
-    keySet.failure = new Error('no answer');
+    keySet.failure = new Error('no response');
     const failure = await verify(GOOD).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(CoreUnavailableError);
     expect(failure).toMatchObject({
@@ -809,7 +809,7 @@ describe('remembering verified tokens', () => {
     expect([GOOD, other].map((token) => verifier.recall(token) !== undefined)).toEqual([false, true]);
   });
 
-  it('answers for none while a renewal of the keys is due', async () => {
+  it('returns none while a renewal of the keys is due', async () => {
     const clock = new TestClock(TEST_START_MS);
     const keys = Object.assign(new TestKeySet(), { isDue: false });
     const verifier = new AccessTokenVerifier(keys, clock, { clockToleranceSec: 0, maxCachedTokens: 10 });
@@ -865,7 +865,7 @@ describe('remembering verified tokens', () => {
     expect(verifier.cachedTokenBytes).toBe(0);
   });
 
-  it('answers at once for a token that is known, and for no other', async () => {
+  it('returns at once for a token that is known, and for no other', async () => {
     const { verify, verifier, keySet, clock } = setUp();
     expect(verifier.recall(GOOD)).toBeUndefined();
     const info = await verify(GOOD);
@@ -893,7 +893,7 @@ describe('remembering verified tokens', () => {
     expect([-6001, -6000, 15_999, 16_000].map(knownAfter)).toEqual([false, true, true, false]);
   });
 
-  it('answers without a promise as long as the key is at hand, and keeps what it proved (S012)', async () => {
+  it('returns without a promise as long as the key is at hand, and keeps what it proved (S012)', async () => {
     const clock = new TestClock(TEST_START_MS);
     const keySet = new KeysAtHand([OUR_KEY]);
     const verifier = new AccessTokenVerifier(keySet, clock, { clockToleranceSec: 0, maxCachedTokens: 10 });
@@ -924,7 +924,7 @@ describe('remembering verified tokens', () => {
 
   it('tells all who wait for it that a token is refused, and forgets that', async () => {
     const { verify, keySet } = setUp();
-    keySet.failure = new Error('no answer');
+    keySet.failure = new Error('no response');
     const outcomes = await Promise.allSettled([verify(GOOD), verify(GOOD), verify(GOOD)]);
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     expect(keySet.asked).toHaveLength(1);

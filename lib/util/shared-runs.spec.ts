@@ -10,7 +10,7 @@ describe('shared runs', () => {
     expect(await runs.run('a', async () => ++count)).toBe(2);
   });
 
-  it('never answer a question that came after they began (S045)', async () => {
+  it('never serve a question that came after they began (S045)', async () => {
     const runs = new SharedRuns<boolean>();
     let isLive = true;
     let finish: () => void = () => undefined;

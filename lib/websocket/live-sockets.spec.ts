@@ -143,7 +143,7 @@ describe('live sockets', () => {
     expect(client.closings).toEqual([{ code: 4401, reason: 'UNAUTHORISED' }]);
   });
 
-  it('are closed within two seconds where the application never finishes its answer (S054)', async () => {
+  it('are closed within two seconds where the application never finishes its response (S054)', async () => {
     handlers = new Promise(() => undefined);
     const { client } = open(sessionUntil(100));
     sockets.endSession('handle-1');

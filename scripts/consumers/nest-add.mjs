@@ -1,6 +1,6 @@
 // `nest add nest-sessions` in new applications of Nest's own starter: Nest 11 (CommonJS, Jest) or Nest 12 (ES modules, Vitest),
 // installed by npm and by pnpm, on PostgreSQL, SQLite, Redis and in memory. Bad input changes nothing, a second run changes nothing, and with the controller that the command
-// prints the application starts, answers 401, signs in and passes its tests, README's first test among them.
+// prints the application starts, responds with 401, signs in and passes its tests, README's first test among them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

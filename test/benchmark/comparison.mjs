@@ -1,4 +1,4 @@
-// What was measured beside what was published. Nothing here measures, so that it can be tested without a clock.
+// Compares measured figures with published ones. This file does not measure, so it can be tested without a clock.
 
 /** @typedef {Readonly<Record<string, number>>} Ratios by what they say; more is better */
 

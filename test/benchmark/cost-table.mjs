@@ -5,7 +5,7 @@ const PEERS = ['nest-sessions', 'passport-jwt', 'supertokens-node', 'express-ses
 const percent = (value) => `${(value * 100).toFixed(0)} %`;
 const us = (value) => `${value.toFixed(value < 1 ? 2 : 0)} µs`;
 
-/** What a row says, the suite and the figure it is from without the name of the subject, and how it is written. */
+/** Each row: its title, its suite, its figure without the name of the subject, and how the figure is written. */
 const ROWS = [
   {
     title: 'throughput, as a share of the same Fastify app without a guard (cookies, 32 sessions)',

@@ -4,7 +4,7 @@ import { median, middleHalf } from './measure.mjs';
 
 const printed = [];
 
-/** What was printed so far, as Markdown. */
+/** The output so far, as Markdown. */
 export function report() {
   return printed.join('\n');
 }

@@ -6,7 +6,7 @@ import { readComparisonOptions } from './comparison.mjs';
 import { compareWithPublished, publish } from './published.mjs';
 import { printLoad, printSetting } from './report.mjs';
 
-/** Suites whose `run` answers `ratios`, which are compared, or `figures`. */
+/** Suites whose `run` returns `ratios`, which are compared, or `figures`. */
 const WITH_RATIOS = ['verify'];
 const PUBLISHED = [...WITH_RATIOS, 'http', 'refresh'];
 

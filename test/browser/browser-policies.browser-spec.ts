@@ -100,7 +100,7 @@ describe('a website of another site, whose cookies for the API the browser block
 
       expect(await tab.call('/me')).toEqual({ status: 401, body: { message: 'unauthorised' } });
 
-      expect(visitor.answers).toEqual(['401 GET /me', `401 ${REFRESH}`]);
+      expect(visitor.responses).toEqual(['401 GET /me', `401 ${REFRESH}`]);
       expect(await tab.events()).toEqual(['UNAUTHORISED']);
       expect(await tab.hasSession()).toBe(false);
     },

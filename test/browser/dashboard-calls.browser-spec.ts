@@ -41,10 +41,10 @@ describe('the dashboard whose session has to be refreshed', () => {
     ['the core is away', async (route) => route.fulfill({ status: 503 }), 'its store does not respond'],
     ['calls are limited', async (route) => route.fulfill({ status: 429 }), 'asks you to wait'],
     ['the network is gone', async (route) => route.abort(), 'The application does not respond'],
-  ])('tries again while %s, and does not say that the session is over', async (_, answer, text) => {
+  ])('tries again while %s, and does not say that the session is over', async (_, response, text) => {
     await desk.show('#sessions');
     await page.getByText('1 session', { exact: true }).waitFor();
-    await page.route(REFRESHES, answer);
+    await page.route(REFRESHES, response);
     desk.application.clock.advanceSeconds(3700);
     await page.getByRole('button', { name: 'Find' }).click();
     await page.getByText(text).waitFor();
@@ -65,9 +65,9 @@ describe('the dashboard whose session has to be refreshed', () => {
     await page.getByText('1 session', { exact: true }).waitFor();
     desk.application.clock.advanceSeconds(3700);
     for (let search = 0; search < 3; search++) {
-      const answer = page.waitForResponse('**/data/sessions*');
+      const response = page.waitForResponse('**/data/sessions*');
       await page.getByRole('button', { name: 'Find' }).click();
-      await answer;
+      await response;
       await page.getByText('No result.').waitFor();
     }
     expect(refreshes).toBe(1);

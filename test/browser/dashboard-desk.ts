@@ -74,8 +74,8 @@ export class DashboardDesk {
   /** A client of a user, with a browser of its own. @returns it, and the handle of its session */
   async user(userId: string, agent: string = FIREFOX, tenantId = 'public') {
     const client = this.application.client();
-    const answer = await client.post('/login', { userId, tenantId }, { 'user-agent': agent });
-    return { client, sessionHandle: (answer.body as { sessionHandle: string }).sessionHandle };
+    const response = await client.post('/login', { userId, tenantId }, { 'user-agent': agent });
+    return { client, sessionHandle: (response.body as { sessionHandle: string }).sessionHandle };
   }
 
   /** A session whose refresh token was copied. @returns its handle; the thief comes with Chrome */

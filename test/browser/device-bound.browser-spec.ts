@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(async () => shop.close());
 
-/** The requests that the server got for one path, with the statuses of its answers; the browser's own are not shown to pages. */
+/** The requests that the server got for one path, with the statuses of its responses; the browser's own are not shown to pages. */
 function watchRoutes(api: TestApplication): string[] {
   const seen: string[] = [];
   const server = api.app.getHttpServer() as import('node:http').Server;
@@ -155,8 +155,8 @@ describe.each(ADAPTERS)('Chromium binds a session to a key of its own, on %s', (
   });
 });
 
-/** Lets the route that renews cookies answer something else for a while. */
-function answerRenewals(api: TestApplication, answer: (respond: Respond) => void): () => void {
+/** Lets the route that renews cookies return something else for a while. */
+function respondToRenewals(api: TestApplication, act: (respond: Respond) => void): () => void {
   const server = api.app.getHttpServer() as import('node:http').Server;
   const [own] = server.listeners('request') as [(...input: unknown[]) => void];
   const emit = server.emit.bind(server);
@@ -164,7 +164,7 @@ function answerRenewals(api: TestApplication, answer: (respond: Respond) => void
     const [request, response] = input as [{ url?: string }, Respond];
     if (event !== 'request' || request.url?.endsWith('/device/refresh') !== true)
       return emit(event, ...input);
-    answer(response);
+    act(response);
     return own.length >= 0;
   };
   return () => {
@@ -173,7 +173,7 @@ function answerRenewals(api: TestApplication, answer: (respond: Respond) => void
 }
 type Respond = import('node:http').ServerResponse;
 
-describe('Chromium at an answer that is no renewal', () => {
+describe('Chromium at a response that is no renewal', () => {
   const openApi = async () => shop.openApi({ adapter: 'express', options });
 
   it('keeps the key through an outage: 503, and the next request renews (D6, D44, D45)', async () => {
@@ -183,7 +183,9 @@ describe('Chromium at an answer that is no renewal', () => {
     (api.app.getHttpServer() as import('node:http').Server).on('request', (request) =>
       skipped.push(request.headers['secure-session-skipped']),
     );
-    const repair = answerRenewals(api, (response) => response.writeHead(503, { 'retry-after': '5' }).end());
+    const repair = respondToRenewals(api, (response) =>
+      response.writeHead(503, { 'retry-after': '5' }).end(),
+    );
     await loseBoundCookie(visitor);
     api.clock.advanceSeconds(60);
     expect(await tab.statusOf('/me')).not.toBe(200);
@@ -211,7 +213,7 @@ describe('Chromium at an answer that is no renewal', () => {
   ])('gives the key up at a %s, so that the user has to sign in anew (D44, D45)', async (_of, status) => {
     const api = await openApi();
     const { visitor, tab } = await signInBound(api);
-    const repair = answerRenewals(api, (response) => response.writeHead(status).end());
+    const repair = respondToRenewals(api, (response) => response.writeHead(status).end());
     await loseBoundCookie(visitor);
     api.clock.advanceSeconds(60);
     await tab.statusOf('/me');

@@ -7,7 +7,7 @@ import { RunningSample } from './running-sample.js';
 const SCREENSHOTS = fileURLToPath(new URL('./screenshots', import.meta.url));
 /** How long an access token lives in the tests, in seconds: short enough to wait for its end. */
 const ACCESS_TOKEN_SECONDS = 3;
-/** What `supertokens-website` keeps for itself in cookies that scripts can read. None of it opens a session. */
+/** The cookies that `supertokens-website` keeps for itself, readable by scripts. None of it opens a session. */
 const CLIENT_MARKS = ['sAntiCsrf', 'sFrontToken', 'st-last-access-token-update'];
 
 /** How far a card goes on below its content, in pixels: the tallest of the gaps, padding included. */
@@ -86,7 +86,7 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
     await page.screenshot({ path: `${SCREENSHOTS}/${adapter}-${step}.png` });
   }
 
-  /** What the browser's jar holds of the session, by cookie name. */
+  /** The session's cookies in the browser's jar, by name. */
   async function tokenCookies(context: BrowserContext) {
     const cookies = await context.cookies([sample.origin, `${sample.origin}/auth/session/refresh`]);
     return new Map(cookies.filter(({ name }) => !CLIENT_MARKS.includes(name)).map((one) => [one.name, one]));
@@ -240,13 +240,13 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
     const context = await newBrowser();
     const page = await signIn(context);
     const atSignIn = await tokenCookies(context);
-    const answer = page.waitForResponse(
+    const response = page.waitForResponse(
       (response) => response.url().endsWith('/demo/steal') && response.ok(),
     );
 
     await page.getByRole('button', { name: 'Steal my session' }).click();
 
-    expect(await (await answer).json()).toEqual({
+    expect(await (await response).json()).toEqual({
       thief: 'thrown out',
       why: 'Token theft detected',
       status: 401,

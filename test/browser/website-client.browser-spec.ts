@@ -44,17 +44,17 @@ async function expectNobodySignedOut(visitor: Visitor): Promise<void> {
     expect(await page.evaluate('window.tab?.events() ?? []')).not.toContain('UNAUTHORISED');
 }
 
-/** Holds back the first answer to a request until `release` is called; `isHeld` tells when the server has answered. */
+/** Holds back the first response to a request until `release` is called; `isHeld` tells when the server has responded. */
 function holdFirst(request: string): { isHeld: Promise<void>; release: () => void } {
-  let answered = (): void => undefined;
+  let noteResponse = (): void => undefined;
   let release = (): void => undefined;
-  const isHeld = new Promise<void>((resolve) => (answered = resolve));
+  const isHeld = new Promise<void>((resolve) => (noteResponse = resolve));
   const released = new Promise<void>((resolve) => (release = resolve));
   let isFirst = true;
   shop.network.fateOf = (each) => {
     if (each !== request || !isFirst) return 'arrives';
     isFirst = false;
-    answered();
+    noteResponse();
     return released;
   };
   return { isHeld, release: () => release() };
@@ -101,7 +101,7 @@ describe.each(EVERY_WAY)('supertokens-website against %s, tokens by %s', (adapte
     await expectNobodySignedOut(visitor);
   });
 
-  it('outlives every answer to a refresh that was lost on its way (S118, S024)', async () => {
+  it('outlives every response to a refresh that was lost on its way (S118, S024)', async () => {
     const visitor = await shop.visitor({ mode });
     const tab = await visitor.signIn('ada');
     let lost = 0;
@@ -120,8 +120,8 @@ describe.each(EVERY_WAY)('supertokens-website against %s, tokens by %s', (adapte
   });
 });
 
-describe.each(BOTH_ONCE)('answers out of order, %s, tokens by %s', (adapter, mode) => {
-  /** Changes the payload, so that the answer brings a new access token. */
+describe.each(BOTH_ONCE)('responses out of order, %s, tokens by %s', (adapter, mode) => {
+  /** Changes the payload, so that the response brings a new access token. */
   const handlers = {
     guarded: {
       rename: (session: { mergeIntoAccessTokenPayload(update: object): Promise<void> }) =>
@@ -129,7 +129,7 @@ describe.each(BOTH_ONCE)('answers out of order, %s, tokens by %s', (adapter, mod
     },
   };
 
-  it('the answer to the first use of a new token is lost (S118, S024)', async () => {
+  it('the response to the first use of a new token is lost (S118, S024)', async () => {
     api = await shop.openApi({ adapter });
     const visitor = await shop.visitor({ mode });
     const tab = await visitor.signIn('ada');
@@ -146,7 +146,7 @@ describe.each(BOTH_ONCE)('answers out of order, %s, tokens by %s', (adapter, mod
     await expectNobodySignedOut(visitor);
   });
 
-  it('a refresh is answered after a later one of another tab, whose tokens are in use (S118, S024)', async () => {
+  it('a refresh returns after a later one of another tab, whose tokens are in use (S118, S024)', async () => {
     api = await shop.openApi({ adapter });
     const visitor = await shop.visitor({ mode, hasLock: false });
     const [slow, fast] = [await visitor.signIn('ada'), await visitor.openTab()];
@@ -165,7 +165,7 @@ describe.each(BOTH_ONCE)('answers out of order, %s, tokens by %s', (adapter, mod
     await expectNobodySignedOut(visitor);
   });
 
-  it('a late answer brings an access token of the generation before (S118)', async () => {
+  it('a late response brings an access token of the generation before (S118)', async () => {
     api = await shop.openApi({ adapter, handlers });
     const visitor = await shop.visitor({ mode, hasLock: false });
     const [slow, fast] = [await visitor.signIn('ada'), await visitor.openTab()];
@@ -182,7 +182,7 @@ describe.each(BOTH_ONCE)('answers out of order, %s, tokens by %s', (adapter, mod
     await expectNobodySignedOut(visitor);
   });
 
-  it('a refresh is answered after the next generation is in use: the grace period carries it (S118, S025)', async () => {
+  it('a refresh returns after the next generation is in use: the grace period carries it (S118, S025)', async () => {
     api = await shop.openApi({ adapter, coreOptions: { refreshTokenRotationGracePeriodSec: 60 } });
     const visitor = await shop.visitor({ mode, hasLock: false });
     const [slow, fast] = [await visitor.signIn('ada'), await visitor.openTab()];
@@ -258,7 +258,7 @@ describe.each(BOTH_ONCE)('the end of a session, %s, tokens by %s', (adapter, mod
     expect(await Promise.all(tabs.map(async (tab) => tab.hasSession()))).toEqual([false, false]);
     expect(await visitor.tokenCookies()).toEqual([]);
     expect(await tabs[0]?.events()).toContain('UNAUTHORISED');
-    expect(visitor.answers.length).toBeLessThanOrEqual(6);
+    expect(visitor.responses.length).toBeLessThanOrEqual(6);
     const again = await visitor.signIn('ada');
     expect(await again.statusOf('/checked')).toBe(200);
   });
@@ -270,7 +270,7 @@ describe.each(BOTH_ONCE)('coming and going, %s, tokens by %s', (adapter, mode) =
   });
 
   it.each(['before', 'after'])(
-    'a reload during a refresh, whose answer comes %s it is over (S118)',
+    'a reload during a refresh, whose response comes %s it is over (S118)',
     async (moment) => {
       // A page that was left in the middle keeps the client's lock for five seconds.
       const visitor = await shop.visitor({ mode, hasLock: false });

@@ -33,17 +33,17 @@ async function openPage(): Promise<{ page: Page; faults: string[] }> {
 
 const click = async (page: Page, name: string): Promise<void> => page.getByRole('button', { name }).click();
 
-/** Calls the guarded route until the access token has expired and the client has refreshed, and until that call has its answer, too. */
+/** Calls the guarded route until the access token has expired and the client has refreshed, and until that call has its response, too. */
 async function callUntilRefreshed(page: Page): Promise<void> {
   const refreshes = page.getByText('Refreshes since');
   const before = await refreshes.textContent();
   while ((await refreshes.textContent()) === before) {
-    const answered = page.waitForResponse(
+    const refreshed = page.waitForResponse(
       (response) =>
         new URL(response.url()).pathname === '/me' && response.request().method() === 'GET' && response.ok(),
     );
     await click(page, 'Who am I?');
-    await answered;
+    await refreshed;
   }
 }
 

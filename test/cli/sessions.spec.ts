@@ -196,14 +196,14 @@ describe('nest-sessions sessions end', () => {
     ['y', 0, 0],
     ['', 1, 2],
     ['no', 1, 2],
-  ])('asks the person at the terminal, who types %j', async (answer, code, left) => {
+  ])('asks the person at the terminal, who types %j', async (response, code, left) => {
     for (let count = 0; count < 2; count++) await signIn(shop, { userId: 'ada' });
     const questions: string[] = [];
     const asked = shell({
       clock,
       ask: async (question) => {
         questions.push(question);
-        return answer;
+        return response;
       },
     });
     const outcome = await asked('sessions', 'end', '--user', 'ada', '--store', store);

@@ -57,7 +57,7 @@ async function refresh(sessions: Sessions, device: Device, refreshToken = '') {
 }
 
 /**
- * The morning before the walk: Ada is signed in on her phone and her laptop. Somebody has copied a refresh token of the laptop and comes
+ * The morning before the walk: Ada is signed in on her phone and her laptop. A thief has copied a refresh token of the laptop and comes
  * with it after the laptop has used the next one; then he signs in with the password, which he also has.
  *
  * @returns the thief's access token
@@ -123,7 +123,7 @@ function numbered(text: string, known: string[]): string {
   });
 }
 
-/** Runs a command. @returns output, questions and the answer, in their order */
+/** Runs a command. @returns output, questions and the answers of the user, in their order */
 async function transcript(
   command: string,
   { store, token, clock }: { store: string; token: string; clock: TestClock },

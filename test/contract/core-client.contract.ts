@@ -139,7 +139,7 @@ export function describeCoreClient(
     });
 
     describe('looking up, listing and changing', () => {
-      it('answers all facts of a session, from any instance', async () => {
+      it('returns all facts of a session, from any instance', async () => {
         const { session } = await create(underTest.core, {
           tenantId: 't1',
           userDataInJWT: { a: null },
@@ -169,7 +169,7 @@ export function describeCoreClient(
         expect(await core.changeSessionData('junk', more, context)).toBe(false);
       });
 
-      it('replaces data and payload as a whole, and answers false for what is unknown', async () => {
+      it('replaces data and payload as a whole, and returns false for what is unknown', async () => {
         const { core } = underTest;
         const { session } = await create(core, { userDataInJWT: { a: 1 }, userDataInDatabase: { b: 1 } });
         expect(await core.updateSessionData(session.handle, { c: 1 }, context)).toBe(true);
@@ -191,8 +191,8 @@ export function describeCoreClient(
         clock.advanceSeconds(100);
         const input = { accessToken: accessToken.token, userDataInJWT: { role: 'admin' } };
         const changed = { ...session, userDataInJWT: { role: 'admin' } };
-        const answer = await core.regenerateAccessToken(input, context);
-        expect(answer).toMatchObject({
+        const response = await core.regenerateAccessToken(input, context);
+        expect(response).toMatchObject({
           status: 'OK',
           session: changed,
           accessToken: { expiry: accessToken.expiry },
@@ -215,9 +215,9 @@ export function describeCoreClient(
         const change = { sessionHandle: session.handle, set: { last: 4 }, remove: ['more'] };
         const input = { accessToken: accessToken.token, userDataInJWT: undefined, change };
         const { more: _more, ...rest } = { ...expected, last: 4 };
-        const answer = await core.regenerateAccessToken(input, context);
-        expect(answer).toMatchObject({ status: 'OK', accessToken: { expiry: accessToken.expiry } });
-        expect(answer.status === 'OK' && answer.session.userDataInJWT).toEqual(rest);
+        const response = await core.regenerateAccessToken(input, context);
+        expect(response).toMatchObject({ status: 'OK', accessToken: { expiry: accessToken.expiry } });
+        expect(response.status === 'OK' && response.session.userDataInJWT).toEqual(rest);
 
         await core.revokeSessions([session.handle], context);
         expect(await core.changeAccessTokenPayload(session.handle, names, context)).toBe(false);

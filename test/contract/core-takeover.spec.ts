@@ -19,7 +19,7 @@ import { holdsPlainKey, SECRET } from '../support/sealed-keys.js';
 const postgres = await startPostgres();
 afterAll(() => postgres.stop());
 
-/** What a Core left behind, written out: the known answers of docs/protocol/core.md B2, and rows after C. */
+/** The rows that a Core left behind, written out: the known answers of docs/protocol/core.md B2, and rows after C. */
 const MASTER_KEY = `1000:${'a1'.repeat(64)}:${'b2'.repeat(64)}`;
 const REFRESH_TOKEN =
   'AAECAwQFBgcICQoL9lEYCDox4JACoAwXjiLzdTFBhTaSKvzizkHk8+mci57m9Dsj/mYedNE9HCoi5VBzr2yG4h8HoPCwqMp24XhZmh3mAoYH8P3X' +

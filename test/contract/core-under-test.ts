@@ -2,7 +2,7 @@ import type { CoreClient } from '../../lib/core/core-client.js';
 import type { EmbeddedCoreOptions } from '../../lib/core/embedded/embedded-core-config.js';
 import type { TestClock } from '../../lib/testing/test-clock.js';
 
-/** What a contract suite may ask of the core that it gets. Jitter is off unless it is set. */
+/** The options that a contract suite may set for its core. Jitter is off unless it is set. */
 export type CoreOptions = Omit<EmbeddedCoreOptions, 'store'>;
 
 /** A core with a clock that moves its time, at {@link TEST_START_MS} at first. */

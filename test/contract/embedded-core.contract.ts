@@ -36,15 +36,15 @@ interface World {
 interface Operation {
   readonly name: string;
   run(world: World): Promise<unknown>;
-  /** What it answers when the store works; for what is not the same twice a summary of it. */
-  readonly answers: unknown;
+  /** The result when the store works; a summary of it where it is not the same twice. */
+  readonly returns: unknown;
   /** When the first try happened unheard, the second finds it done. */
-  readonly answersSecond?: unknown;
+  readonly returnsSecond?: unknown;
 }
 
 const user = { userId: 'user-1', tenantId: 'public', includeLinkedAccounts: true };
-const statusOf = async (answer: Promise<{ status: string; accessToken?: unknown }>): Promise<string> => {
-  const { status, accessToken } = await answer;
+const statusOf = async (response: Promise<{ status: string; accessToken?: unknown }>): Promise<string> => {
+  const { status, accessToken } = await response;
   return accessToken === undefined ? status : `${status} with a token`;
 };
 
@@ -52,38 +52,38 @@ const OPERATIONS: readonly Operation[] = [
   {
     name: 'create',
     run: async ({ core }) => (await create(core, { recipeUserId: 'user-2' })).session.userId,
-    answers: 'user-2',
+    returns: 'user-2',
   },
   {
     name: 'refresh the current token',
     run: async ({ core, current, child }) => (await refreshed(core, current)).refreshToken.token === child,
-    answers: true,
+    returns: true,
   },
   {
     name: 'refresh the current token with the other kind of key',
     run: async ({ core, current, child }) =>
       (await refreshed(core, current, { useDynamicSigningKey: false })).refreshToken.token === child,
-    answers: true,
+    returns: true,
   },
   {
     name: 'refresh an unused child',
     run: ({ core, child }) => statusOf(refresh(core, child)),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'refresh a retired token',
     run: ({ core, retired }) => statusOf(refresh(core, retired)),
-    answers: 'TOKEN_THEFT_DETECTED',
+    returns: 'TOKEN_THEFT_DETECTED',
   },
   {
     name: 'refresh the current token at once',
     run: ({ core, current }) => statusOf(refresh(core, current, { rotation: 'at-once' })),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'refresh an unused child at once',
     run: ({ core, child }) => statusOf(refresh(core, child, { rotation: 'at-once' })),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'refresh a token at once that was replaced twice, which ends the session',
@@ -92,73 +92,73 @@ const OPERATIONS: readonly Operation[] = [
       await refresh(core, retired, { rotation: 'at-once' });
       return (await refresh(core, current, { rotation: 'at-once' })).status;
     },
-    answers: 'UNAUTHORISED',
+    returns: 'UNAUTHORISED',
   },
   {
     name: 'verify at once against the database',
     run: ({ core, accessToken }) =>
       statusOf(verify(core, accessToken, { checkDatabase: true, rotation: 'at-once' })),
-    answers: 'OK',
+    returns: 'OK',
   },
   {
     name: 'verify against the database',
     run: ({ core, accessToken }) => statusOf(verify(core, accessToken, { checkDatabase: true })),
-    answers: 'OK',
+    returns: 'OK',
   },
   {
     name: 'verify for the first time after a refresh',
     run: ({ core, childAccessToken }) => statusOf(verify(core, childAccessToken)),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'regenerate with a payload',
     run: ({ core, accessToken }) =>
       statusOf(core.regenerateAccessToken({ accessToken, userDataInJWT: { a: 1 } })),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'regenerate without a payload',
     run: ({ core, accessToken }) =>
       statusOf(core.regenerateAccessToken({ accessToken, userDataInJWT: undefined })),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'look up',
     run: async ({ core, handle }) => (await core.getSessionInformation(handle))?.userId,
-    answers: 'user-1',
+    returns: 'user-1',
   },
   {
     name: 'list',
     run: async ({ core }) => (await core.getSessionHandlesOfUser(user)).length,
-    answers: 1,
+    returns: 1,
   },
-  { name: 'update the data', run: ({ core, handle }) => core.updateSessionData(handle, {}), answers: true },
+  { name: 'update the data', run: ({ core, handle }) => core.updateSessionData(handle, {}), returns: true },
   {
     name: 'merge into the data',
     run: ({ core, handle }) => core.mergeSessionData(handle, { a: 1 }),
-    answers: true,
+    returns: true,
   },
   {
     name: 'update the payload',
     run: ({ core, handle }) => core.updateAccessTokenPayload(handle, {}),
-    answers: true,
+    returns: true,
   },
   {
     name: 'revoke by handle',
     run: async ({ core, handle }) => (await core.revokeSessions([handle])).length,
-    answers: 1,
-    answersSecond: 0,
+    returns: 1,
+    returnsSecond: 0,
   },
   {
     name: 'revoke by user',
     run: async ({ core }) => (await core.revokeSessionsOfUser(user)).length,
-    answers: 1,
-    answersSecond: 0,
+    returns: 1,
+    returnsSecond: 0,
   },
 ];
 
 /**
- * What the engine promises on every store: nothing is lost by a restart, a failing store decides nothing, and no order
+ * The promises of the engine on every store: nothing is lost by a restart, a failing store decides nothing, and no order
  * of its calls revives a session.
  *
  * @param makeStore an empty store; it is closed after each test
@@ -261,8 +261,8 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
             return { world, outcome, calls };
           };
 
-          const { outcome: answer, calls } = await attempt(0);
-          expect(answer).toEqual(operation.answers);
+          const { outcome: response, calls } = await attempt(0);
+          expect(response).toEqual(operation.returns);
           expect(calls).toBeGreaterThan(0);
           for (let failingCall = 1; failingCall <= calls; failingCall++) {
             const { world, outcome } = await attempt(failingCall);
@@ -270,13 +270,13 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
             expect(outcome).toMatchObject({ cause, retryAfterSec: 1 });
             expect((outcome as Error).message).not.toContain(world.current);
             expect(await operation.run(world)).toEqual(
-              failure === 'after' ? (operation.answersSecond ?? operation.answers) : operation.answers,
+              failure === 'after' ? (operation.returnsSecond ?? operation.returns) : operation.returns,
             );
           }
         },
       );
 
-      it('loses nothing when the process dies between the write and the answer (S024)', async () => {
+      it('loses nothing when the process dies between the write and the response (S024)', async () => {
         const dying: AroundCall = async (name, call) => {
           const result = await call();
           if (name === 'update refreshTokenHash2' || name === 'findAndUpdate') throw new Error('killed');
@@ -321,7 +321,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
     });
 
     describe('calls of the store in any order', () => {
-      /** An engine whose calls of the store start, and whose answers arrive, when the scheduler says so. */
+      /** An engine whose calls of the store start, and whose responses arrive, when the scheduler says so. */
       const scheduledEngine = (scheduler: fc.Scheduler) => {
         let isScheduling = false;
         const around: AroundCall = async (name, call) => {
@@ -376,13 +376,13 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
                 const handedOut = new Set([first.refreshToken.token, next.refreshToken.token]);
                 let isRevoked = false;
 
-                const keep = async (answer: ReturnType<typeof refresh>): Promise<boolean> => {
-                  const result = await answer;
+                const keep = async (response: ReturnType<typeof refresh>): Promise<boolean> => {
+                  const result = await response;
                   if (result.status === 'OK') handedOut.add(result.refreshToken.token);
                   return result.status === 'OK';
                 };
-                const isOk = async (answer: Promise<{ status: string }>): Promise<boolean> =>
-                  (await answer).status === 'OK';
+                const isOk = async (response: Promise<{ status: string }>): Promise<boolean> =>
+                  (await response).status === 'OK';
                 const moves: Record<string, () => Promise<boolean>> = {
                   refresh: () => keep(refresh(core, first.refreshToken.token)),
                   'refresh child': () =>
@@ -529,17 +529,17 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
                 const pairs: CoreSessionTokens[] = [];
                 const moves = {
                   refresh: async () => {
-                    const answer = await refresh(core, refreshToken.token, atOnceRefresh);
-                    if (answer.status === 'OK') pairs.push(answer);
+                    const response = await refresh(core, refreshToken.token, atOnceRefresh);
+                    if (response.status === 'OK') pairs.push(response);
                   },
                   revoke: () => core.revokeSessions([session.handle]),
                   payload: () => core.updateAccessTokenPayload(session.handle, { a: 1 }),
                 };
                 await together(...names.map((name) => moves[name]));
-                const answers = await Promise.all(
+                const responses = await Promise.all(
                   pairs.map((pair) => verify(other, pair.accessToken.token, atOnce)),
                 );
-                const alive = pairs.filter((_, index) => answers[index]?.status === 'OK');
+                const alive = pairs.filter((_, index) => responses[index]?.status === 'OK');
                 expect(alive).toHaveLength(names.includes('revoke') || pairs.length === 0 ? 0 : 1);
                 for (const pair of alive) {
                   expect(await refresh(other, pair.refreshToken.token, atOnceRefresh)).toMatchObject({
@@ -566,10 +566,10 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
               const party = async (): Promise<string | undefined> => {
                 let token = refreshToken.token;
                 for (let step = 0; step <= 1 + moreSteps; step++) {
-                  const answer = await refresh(core, token);
-                  if (answer.status !== 'OK') return undefined;
-                  if ((await verify(core, answer.accessToken.token)).status !== 'OK') return undefined;
-                  token = answer.refreshToken.token;
+                  const response = await refresh(core, token);
+                  if (response.status !== 'OK') return undefined;
+                  if ((await verify(core, response.accessToken.token)).status !== 'OK') return undefined;
+                  token = response.refreshToken.token;
                 }
                 return token;
               };

@@ -32,7 +32,7 @@ import { describeSqlStore } from './sql-store.contract.js';
 const postgres = await startPostgres();
 afterAll(() => postgres.stop());
 
-/** A pool whose reads are answered as on a hot standby, whose snapshots name no open transaction. */
+/** A pool whose reads return what they do on a hot standby, whose snapshots name no open transaction. */
 function asStandby(pool: PostgresPool): PostgresPool {
   const snapshot = `CAST(regexp_replace(CAST(pg_current_snapshot() AS TEXT), '[^:]*$', '') AS pg_snapshot)`;
   return {
@@ -533,7 +533,7 @@ postgres.describe('on a real server', () => {
     };
 
     it('are taken over as they are, with the columns of 5.6 added, and their sessions go on (S093)', async () => {
-      // What a Core would have left: tokens that its own formats made.
+      // A Core would have left this: tokens that its own formats made.
       const source = postgres.freshSchema();
       const past = postgresStore(pool, { schema: source });
       await seedSigningKeys(past);
@@ -663,7 +663,7 @@ postgres.describe('on a real server', () => {
         await nextTurn();
       }
       jest.useRealTimers();
-      for (const answer of await Promise.all(asked)) expect(answer).toBeInstanceOf(Error);
+      for (const response of await Promise.all(asked)) expect(response).toBeInstanceOf(Error);
       path.isSilent = false;
       expect(await store.findStaticKeys()).toEqual([]);
       expect(own.waitingCount).toBe(0);
@@ -712,7 +712,7 @@ postgres.describe('on a real server', () => {
       const store = postgresStore(postgres.pool(), { schema: postgres.freshSchema() });
       await seedSigningKeys(store);
       const { core } = embeddedCoreOn(store);
-      /** A session as it was acknowledged; unknown: something was asked, and not answered yet. */
+      /** A session as it was acknowledged; unknown: something was asked, and has not returned yet. */
       interface Fate {
         readonly handle: string;
         readonly tokens: string[];

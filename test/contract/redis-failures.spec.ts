@@ -101,7 +101,7 @@ describe('a Redis store refuses at the start', () => {
   });
 });
 
-describe('a Redis that answers nonsense', () => {
+describe('a Redis that returns nonsense', () => {
   const NONSENSE: unknown[] = [
     7,
     '',
@@ -254,7 +254,7 @@ redis.describeKilled('a Redis server', () => {
     await core.close();
   });
 
-  describe('whose answer is lost', () => {
+  describe('whose response is lost', () => {
     const METHODS: [name: string, call: (store: SessionStore) => Promise<unknown>, after: unknown][] = [
       ['an insert', (store) => store.insertSession(ROW), ROW],
       ['an update', (store) => store.update(KEY, {}, CHANGE), { ...ROW, ...CHANGE }],
@@ -275,7 +275,7 @@ redis.describeKilled('a Redis server', () => {
         await store.findStaticKeys();
         await loadScripts(direct);
         if (name !== 'an insert') await direct.insertSession(ROW);
-        path.loseNextAnswer();
+        path.loseNextResponse();
         await call(store).catch(() => undefined);
         expect(path.lost).toBe(1);
         expect(await direct.findSession(KEY)).toEqual(after);
@@ -394,10 +394,10 @@ async function loadScripts(store: SessionStore): Promise<void> {
   await store.deleteSessions([other]);
 }
 
-/** A way to a server on which answers can be lost. */
+/** A way to a server on which responses can be lost. */
 async function losingPath(port: number) {
   let isLosing = false;
-  const path = { url: '', lost: 0, loseNextAnswer: () => (isLosing = true), close: async () => {} };
+  const path = { url: '', lost: 0, loseNextResponse: () => (isLosing = true), close: async () => {} };
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const target = connect(port, '127.0.0.1');
@@ -410,8 +410,8 @@ async function losingPath(port: number) {
       });
     }
     client.pipe(target);
-    target.on('data', (answer) => {
-      if (!isLosing) return client.write(answer);
+    target.on('data', (response) => {
+      if (!isLosing) return client.write(response);
       isLosing = false;
       path.lost++;
       return client.destroy();

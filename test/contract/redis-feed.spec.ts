@@ -222,7 +222,7 @@ redis.describeKilled('the feed of a Redis server', () => {
 });
 
 redis.describe('a record that the disk must have', () => {
-  /** A connection to a server of Redis 7.2 with an append-only file, as far as it says; its disk answers as given. */
+  /** A connection to a server of Redis 7.2 with an append-only file, as far as it says; its disk responds as given. */
   async function connectionWith(confirmed: readonly number[]) {
     const { connect } = await nodeRedis();
     const port = redisPort(await connect(redis.url));
@@ -252,7 +252,7 @@ redis.describe('a record that the disk must have', () => {
 
   it('is a failure where the disk does not confirm it in time', async () => {
     const { feed } = await connectionWith([0, 0]);
-    await expect(feed.publish([ofSession('doubtful')])).rejects.toThrow(/WAITAOF.*answered 0, 0/);
+    await expect(feed.publish([ofSession('doubtful')])).rejects.toThrow(/WAITAOF.*returned 0, 0/);
   });
 });
 

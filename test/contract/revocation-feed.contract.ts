@@ -23,7 +23,7 @@ export interface TwoFeeds {
   close(): Promise<void>;
 }
 
-/** What every feed promises (lib/feed/revocation-feed.ts). */
+/** The promises of every feed (lib/feed/revocation-feed.ts). */
 export function describeRevocationFeed(name: string, makeFeeds: () => Promise<TwoFeeds>): void {
   describe(`the revocation feed ${name}`, () => {
     let feeds: TwoFeeds;

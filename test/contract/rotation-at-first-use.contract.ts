@@ -36,7 +36,7 @@ export function describeRotationAtFirstUse(name: string, makeCore: MakeCore): vo
     });
 
     describe('through the life of one session', () => {
-      it('answers as in the worked example: create, verify, refresh, promotion, theft, revoke', async () => {
+      it('responds as in the worked example: create, verify, refresh, promotion, theft, revoke', async () => {
         const { core, clock } = underTest;
         const userDataInJWT = { iss: 'http://api.local:3000/auth', role: 'admin' };
         const f1 = await create(core, { userDataInJWT, userDataInDatabase: { cart: 3 } });
@@ -126,8 +126,8 @@ export function describeRotationAtFirstUse(name: string, makeCore: MakeCore): vo
           Array.from({ length: 200 }, () => refreshed(core, refreshToken.token)),
         );
         expect(new Set(pairs.map((pair) => pair.refreshToken.token)).size).toBe(1);
-        const answers = await Promise.all(pairs.map((pair) => verify(core, pair.accessToken.token)));
-        expect(new Set(answers.map(({ status }) => status))).toEqual(new Set(['OK']));
+        const responses = await Promise.all(pairs.map((pair) => verify(core, pair.accessToken.token)));
+        expect(new Set(responses.map(({ status }) => status))).toEqual(new Set(['OK']));
         expect(await refresh(core, pairs[0]?.refreshToken.token ?? '')).toMatchObject({ status: 'OK' });
       });
 
@@ -147,18 +147,18 @@ export function describeRotationAtFirstUse(name: string, makeCore: MakeCore): vo
         const { refreshToken, session } = await create(core);
         const next = await refreshed(core, refreshToken.token);
         await replacementOf(core, next.accessToken.token);
-        const answers = await Promise.all(
+        const responses = await Promise.all(
           Array.from({ length: 50 }, () => refresh(core, refreshToken.token)),
         );
-        for (const answer of answers) {
-          expect(answer).toEqual({
+        for (const response of responses) {
+          expect(response).toEqual({
             status: 'TOKEN_THEFT_DETECTED',
             session: { handle: session.handle, userId: 'user-1', recipeUserId: 'user-1' },
           });
         }
       });
 
-      it('gives the same successor after a restart, and whichever of two answers arrives first is good (S024)', async () => {
+      it('gives the same successor after a restart, and whichever of two responses arrives first is good (S024)', async () => {
         const { refreshToken } = await create(underTest.core);
         const lost = await refreshed(underTest.core, refreshToken.token);
         const other = await underTest.another();

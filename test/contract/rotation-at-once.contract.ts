@@ -106,12 +106,12 @@ export function describeRotationAtOnce(name: string, makeCore: MakeCore): void {
       const { core } = underTest;
       for (let round = 0; round < 5; round++) {
         const { refreshToken, session } = await create(core);
-        const [answer, ended] = await Promise.all([
+        const [response, ended] = await Promise.all([
           present(core, refreshToken.token),
           core.revokeSessions([session.handle], context),
         ]);
         expect(ended).toEqual([session.handle]);
-        const tokens = [refreshToken, ...(answer.status === 'OK' ? [answer.refreshToken] : [])];
+        const tokens = [refreshToken, ...(response.status === 'OK' ? [response.refreshToken] : [])];
         for (const { token } of tokens) {
           expect(await present(core, token)).toMatchObject({ status: 'UNAUTHORISED' });
         }
@@ -134,10 +134,10 @@ export function describeRotationAtOnce(name: string, makeCore: MakeCore): void {
     it('tells whether the stored payload differs when the database is checked, and not otherwise (C55 C56)', async () => {
       const { core } = underTest;
       const { session, accessToken } = await create(core, { userDataInJWT: { a: 1 } });
-      const answer = { status: 'OK', session };
-      expect(await check(core, accessToken.token)).toEqual({ ...answer, payloadUpdateAvailable: false });
+      const response = { status: 'OK', session };
+      expect(await check(core, accessToken.token)).toEqual({ ...response, payloadUpdateAvailable: false });
       await core.updateAccessTokenPayload(session.handle, { a: 2 }, context);
-      expect(await verify(core, accessToken.token, AT_ONCE)).toEqual(answer);
+      expect(await verify(core, accessToken.token, AT_ONCE)).toEqual(response);
     });
 
     it('keeps a token of the generation before good, and one of two only without a look (C57 C58)', async () => {
@@ -174,8 +174,8 @@ async function aliveAndDead(
   core: CoreClient,
   pairs: readonly CoreSessionTokens[],
 ): Promise<[CoreSessionTokens[], CoreSessionTokens[]]> {
-  const answers: VerifySessionResult[] = [];
-  for (const pair of pairs) answers.push(await check(core, pair.accessToken.token));
-  const isAlive = (_: unknown, index: number): boolean => answers[index]?.status === 'OK';
+  const responses: VerifySessionResult[] = [];
+  for (const pair of pairs) responses.push(await check(core, pair.accessToken.token));
+  const isAlive = (_: unknown, index: number): boolean => responses[index]?.status === 'OK';
   return [pairs.filter(isAlive), pairs.filter((pair, index) => !isAlive(pair, index))];
 }

@@ -130,7 +130,7 @@ function liveHandles(model: SessionModel, real: RealSession): string[] {
 
 type Command = fc.AsyncCommand<SessionModel, RealSession>;
 
-/** Whoever it is presents one of the refresh tokens; on theft the caller revokes, as the recipe does. */
+/** The owner or a thief presents one of the refresh tokens; on theft the caller revokes, as the recipe does. */
 class Refresh implements Command {
   constructor(
     private readonly pick: number,
@@ -142,19 +142,19 @@ class Refresh implements Command {
     const index = this.pick % model.known;
     const expected = model.refresh(index);
     const { useDynamicSigningKey } = this;
-    const answer = await refresh(real.core, real.refreshTokens[index] ?? '', { useDynamicSigningKey });
+    const response = await refresh(real.core, real.refreshTokens[index] ?? '', { useDynamicSigningKey });
     if (typeof expected === 'string') {
-      assert.equal(answer.status, expected);
+      assert.equal(response.status, expected);
       if (expected === 'TOKEN_THEFT_DETECTED') await this.endSession(model, real);
       return;
     }
-    if (answer.status !== 'OK') throw new Error(`token ${index} of ${model.known}: ${answer.status}`);
+    if (response.status !== 'OK') throw new Error(`token ${index} of ${model.known}: ${response.status}`);
     // S024: whoever asks gets the one successor.
-    real.refreshTokens[expected] ??= answer.refreshToken.token;
-    assert.equal(answer.refreshToken.token, real.refreshTokens[expected]);
-    real.accessTokens.push(answer.accessToken.token);
-    assert.match(kidOf(answer.accessToken.token), useDynamicSigningKey ? /^d-/ : /^s-/);
-    assert.deepEqual(answer.session.userDataInJWT, model.payload);
+    real.refreshTokens[expected] ??= response.refreshToken.token;
+    assert.equal(response.refreshToken.token, real.refreshTokens[expected]);
+    real.accessTokens.push(response.accessToken.token);
+    assert.match(kidOf(response.accessToken.token), useDynamicSigningKey ? /^d-/ : /^s-/);
+    assert.deepEqual(response.session.userDataInJWT, model.payload);
   }
 
   private async endSession(model: SessionModel, real: RealSession): Promise<void> {
@@ -177,11 +177,11 @@ class Verify implements Command {
     const token = model.accessTokens[place];
     if (token === undefined) throw new Error('no token');
     const expected = model.verify(token, this.checkDatabase);
-    const answer = await verify(real.core, real.accessTokens[place] ?? '', {
+    const response = await verify(real.core, real.accessTokens[place] ?? '', {
       checkDatabase: this.checkDatabase,
     });
-    const replacement = answer.status === 'OK' ? answer.accessToken : undefined;
-    assert.equal(replacement ? `${answer.status} with a new token` : answer.status, expected);
+    const replacement = response.status === 'OK' ? response.accessToken : undefined;
+    assert.equal(replacement ? `${response.status} with a new token` : response.status, expected);
     if (replacement) real.accessTokens.push(replacement.token);
   }
 
@@ -219,9 +219,9 @@ class WritePayload implements Command {
     if (token === undefined) throw new Error('no token');
     const expected = model.regenerate(token, this.payload);
     const accessToken = real.accessTokens[place] ?? '';
-    const answer = await real.core.regenerateAccessToken({ accessToken, userDataInJWT: this.payload }, {});
-    const replacement = answer.status === 'OK' ? answer.accessToken : undefined;
-    assert.equal(replacement ? `${answer.status} with a new token` : answer.status, expected);
+    const response = await real.core.regenerateAccessToken({ accessToken, userDataInJWT: this.payload }, {});
+    const replacement = response.status === 'OK' ? response.accessToken : undefined;
+    assert.equal(replacement ? `${response.status} with a new token` : response.status, expected);
     if (replacement) real.accessTokens.push(replacement.token);
   }
 
@@ -353,8 +353,8 @@ export function sessionCommands(maxCommands: number): fc.Arbitrary<Iterable<Comm
 export async function assertOneLineAtMost(model: SessionModel, real: RealSession): Promise<void> {
   const successors = new Set<string>();
   for (const token of real.refreshTokens.toReversed()) {
-    const answer = await refresh(real.core, token);
-    if (answer.status === 'OK') successors.add(answer.refreshToken.token);
+    const response = await refresh(real.core, token);
+    if (response.status === 'OK') successors.add(response.refreshToken.token);
   }
   // Inside a grace period two places of the one line can be refreshed.
   const most = model.gracePeriodMs > 0 ? 2 : 1;

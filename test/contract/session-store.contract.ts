@@ -135,7 +135,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
     });
 
     describe('a promotion', () => {
-      it('makes the next hash current, remembers the old one and when, and answers the row', async () => {
+      it('makes the next hash current, remembers the old one and when, and returns the row', async () => {
         await insert({});
         const expected = {
           ...ROW,
@@ -307,7 +307,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.findSession(KEY)).toEqual(expected);
       });
 
-      it('of the payload replaces the payload alone and answers the row after it', async () => {
+      it('of the payload replaces the payload alone and returns the row after it', async () => {
         await insert({});
         const expected = { ...ROW, accessTokenPayload: '{}' };
         expect(await store.update(KEY, LIVE, { accessTokenPayload: '{}' })).toEqual(expected);
@@ -449,21 +449,21 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       it.each(['end-oldest', 'refuse'] as const)(
         'never lets a sixth live where five may, when 50 come at once (%s) (S038 S087)',
         async (whenExceeded) => {
-          const answers = Promise.all(
+          const responses = Promise.all(
             Array.from({ length: 50 }, (_, n) => insertWithin(started(n), { max: 5, whenExceeded })),
           );
           const count = async (): Promise<number> => (await handlesOf('user-1')).length;
-          expect(await mostWhile(answers, count)).toBeLessThanOrEqual(5);
+          expect(await mostWhile(responses, count)).toBeLessThanOrEqual(5);
           expect(await count()).toBe(5);
-          const inserted = (await answers).filter((answer) => answer.isInserted);
+          const inserted = (await responses).filter((response) => response.isInserted);
           expect(inserted).toHaveLength(whenExceeded === 'refuse' ? 5 : 50);
-          expect(inserted.flatMap((answer) => answer.removedHandles)).toHaveLength(inserted.length - 5);
+          expect(inserted.flatMap((response) => response.removedHandles)).toHaveLength(inserted.length - 5);
         },
       );
     });
 
     describe('removing', () => {
-      it('answers which rows existed, expired ones included', async () => {
+      it('returns which rows existed, expired ones included', async () => {
         await insert({}, { sessionHandle: 'expired', expiresAtMs: 1 }, { sessionHandle: 'stays' });
         const keys = [KEY, ABSENT, { tenantId: 'public', sessionHandle: 'expired' }];
         expect((await store.deleteSessions(keys)).sort()).toEqual(['expired', 'handle-1']);
@@ -488,7 +488,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
 
       it('takes 2,000 rows at once', async () => {
         const handles = Array.from({ length: 2000 }, (_, n) => `h-${String(n).padStart(4, '0')}`);
-        // In parts, because each call has a timeout, and a busy machine does not answer 2,000 at once within it.
+        // In parts, because each call has a timeout, and a busy machine does not return 2,000 at once within it.
         for (let from = 0; from < handles.length; from += 100) {
           const part = handles.slice(from, from + 100);
           await Promise.all(part.map((sessionHandle) => store.insertSession({ ...ROW, sessionHandle })));
@@ -497,10 +497,10 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect((await store.deleteSessions(keys)).sort()).toEqual(handles);
       });
 
-      it('is answered to one of several who do it at the same time', async () => {
+      it('is returned to one of several who do it at the same time', async () => {
         await insert({});
-        const answers = await Promise.all(Array.from({ length: 10 }, () => store.deleteSessions([KEY])));
-        expect(answers.flat()).toEqual(['handle-1']);
+        const responses = await Promise.all(Array.from({ length: 10 }, () => store.deleteSessions([KEY])));
+        expect(responses.flat()).toEqual(['handle-1']);
       });
 
       it('is final: no other method brings the row back (S046)', async () => {

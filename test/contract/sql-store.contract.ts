@@ -16,7 +16,7 @@ import { promote, whileLive } from '../support/store-updates.js';
 export interface SqlDatabase {
   /** A client with a connection of its own: another instance of the application, or the first after a restart. */
   connect(): SqlClient;
-  /** What every store on this database must be told. */
+  /** The options that every store on this database needs. */
   readonly schemaOptions: SchemaOptions;
   /** How statements write a table's name. */
   table(name: string): string;
@@ -38,7 +38,7 @@ const STATIC_KEY = { kid: 's-1', createdAtMs: NOW, value: DYNAMIC_TEST_KEY, algo
 const FAR_TOO_MANY = 100;
 const LIVE = whileLive(NOW);
 
-/** What only stores in SQL databases have to prove, beyond what every store promises. */
+/** The tests that only stores in SQL databases have to pass, beyond those of every store. */
 export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDatabase>): void {
   describe(`sessions ${name}`, () => {
     let database: SqlDatabase;

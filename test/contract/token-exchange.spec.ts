@@ -77,7 +77,7 @@ const STEP = fc.record({
   seconds: fc.integer({ min: 0, max: 1500 }),
 });
 
-/** What one holder of access tokens of one session has, and what may be wrong about it. */
+/** One holder of access tokens of one session: its tokens, and the faults that were found. */
 class Holder {
   private readonly tokens: Held[] = [];
   /** Lineages whose one promotion has given its time. */

@@ -51,9 +51,9 @@ describe.each(ADAPTERS)('access to the dashboard on %s', (adapter) => {
     }) => ReturnType<SessionClient['send']>,
     headers: Record<string, string> = OWN_ACTION,
   ) {
-    const answers = [];
-    for (const { status: _, ...route } of ROUTES) answers.push(await send({ ...route, headers }));
-    return answers;
+    const responses = [];
+    for (const { status: _, ...route } of ROUTES) responses.push(await send({ ...route, headers }));
+    return responses;
   }
 
   async function eventStatus(
@@ -65,9 +65,9 @@ describe.each(ADAPTERS)('access to the dashboard on %s', (adapter) => {
 
   it('gives a visitor without a session a 401 and no data, at every route', async () => {
     const application = await openDashboard(adapter);
-    for (const answer of await sendAll(application.send)) {
-      expect(answer.status).toBe(401);
-      expect(answer.text).not.toContain('sessions"');
+    for (const response of await sendAll(application.send)) {
+      expect(response.status).toBe(401);
+      expect(response.text).not.toContain('sessions"');
     }
     expect(await eventStatus(application, application.client('header'))).toBe(401);
   });
@@ -75,8 +75,8 @@ describe.each(ADAPTERS)('access to the dashboard on %s', (adapter) => {
   it('gives a user whom authorize does not let in a 403, at every route', async () => {
     const application = await openDashboard(adapter);
     const user = await application.signedIn('cookie', 'ada');
-    for (const answer of await sendAll(async (request) => user.send(request)))
-      expect(answer.status).toBe(403);
+    for (const response of await sendAll(async (request) => user.send(request)))
+      expect(response.status).toBe(403);
     expect(await eventStatus(application, await application.signedIn('header', 'ada'))).toBe(403);
   });
 
@@ -91,11 +91,11 @@ describe.each(ADAPTERS)('access to the dashboard on %s', (adapter) => {
   it.each(Object.entries(FOREIGN))("refuses %s the admin's cookies, at every route", async (_, headers) => {
     const application = await openDashboard(adapter, { crossSiteRequests: 'allow' });
     const admin = await application.signedIn('cookie', 'admin');
-    const answers = await sendAll(async (request) => admin.send(request), {
+    const responses = await sendAll(async (request) => admin.send(request), {
       ...headers,
       'nest-sessions-dashboard': '1',
     });
-    expect(answers.map(({ status }) => status)).toEqual(ROUTES.map(() => 403));
+    expect(responses.map(({ status }) => status)).toEqual(ROUTES.map(() => 403));
     const events = await admin.get('/admin/sessions/events', headers);
     expect(events.status).toBe(403);
   });
@@ -134,11 +134,11 @@ describe.each(ADAPTERS)('access to the dashboard on %s', (adapter) => {
             })
           : await sessions.createChildSession({ parentSessionHandle: sessionHandle });
       const { accessToken } = given.getAllSessionTokensDangerously();
-      const answers = await sendAll(application.send, {
+      const responses = await sendAll(application.send, {
         ...OWN_ACTION,
         authorization: `Bearer ${accessToken}`,
       });
-      expect(answers.map(({ status }) => status)).toEqual(ROUTES.map(() => 403));
+      expect(responses.map(({ status }) => status)).toEqual(ROUTES.map(() => 403));
     },
   );
 

@@ -6,8 +6,8 @@ import { endSessions, openAuditedDashboard, openDashboard, readData } from './op
 
 type Body = Readonly<Record<string, unknown>>;
 type Counted = { readonly counts: Readonly<Record<string, readonly number[]>> };
-const bodyOf = async (answer: Promise<{ readonly body: unknown }>): Promise<Body> =>
-  (await answer).body as Body;
+const bodyOf = async (response: Promise<{ readonly body: unknown }>): Promise<Body> =>
+  (await response).body as Body;
 
 describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
   it('finds sessions by user, tenant, device, time and handle, page by page', async () => {
@@ -21,8 +21,8 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
       ['bob', 'acme', 'curl/8'],
     ] as const) {
       clock.advanceSeconds(60);
-      const answer = await client().post('/login', { userId, tenantId }, { 'user-agent': agent });
-      handles.push((answer.body as { sessionHandle: string }).sessionHandle);
+      const response = await client().post('/login', { userId, tenantId }, { 'user-agent': agent });
+      handles.push((response.body as { sessionHandle: string }).sessionHandle);
     }
     const found = async (query: string) =>
       (await bodyOf(readData(admin, `sessions?${query}`)))['sessions'] as readonly {
@@ -177,8 +177,8 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     const application = await openDashboard(adapter);
     await application.signedIn('cookie', 'ada');
     const admin = await application.signedIn('cookie', 'admin');
-    const answer = await endSessions(admin, body);
-    expect([answer.status, answer.text]).toEqual([400, expect.stringContaining(part)]);
+    const response = await endSessions(admin, body);
+    expect([response.status, response.text]).toEqual([400, expect.stringContaining(part)]);
     expect(await application.sessions.getAllSessionHandlesForUser({ userId: 'ada' })).toHaveLength(1);
   });
 
@@ -193,7 +193,7 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     'trail?kind=x',
     'story',
     `sessions?userId=${'x'.repeat(1025)}`,
-  ])('answers 400 with the reason: %s', async (path) => {
+  ])('responds with 400 and the reason: %s', async (path) => {
     const application = await openAuditedDashboard(adapter);
     const admin = await application.signedIn('cookie', 'admin');
     expect((await readData(admin, path)).status).toBe(400);
@@ -237,8 +237,8 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     const application = await openAuditedDashboard(adapter);
     const admin = await application.signedIn('cookie', 'admin');
     jest.spyOn(application.sessions, 'readAudit').mockRejectedValue(new CoreBadInputError('no such user'));
-    const answer = await readData(admin, 'trail?userId=ada');
-    expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('no such user')]);
+    const response = await readData(admin, 'trail?userId=ada');
+    expect([response.status, response.text]).toEqual([400, expect.stringContaining('no such user')]);
   });
 
   it('says that there is no audit trail, and shows the rest', async () => {

@@ -3,7 +3,7 @@ import { SessionDashboardModule, type DashboardAuthorize } from 'nest-sessions/d
 import type { SessionStore } from 'nest-sessions/core';
 import { TestClock } from 'nest-sessions/testing';
 import { TEST_START_MS } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { TestApplication, type Adapter } from '../support/test-application.js';
 
@@ -60,10 +60,10 @@ export async function openAuditedDashboard(adapter: Adapter): Promise<TestApplic
 }
 
 /** Reads JSON as the page does. */
-export async function readData(client: SessionClient, path: string): Promise<Answer> {
+export async function readData(client: SessionClient, path: string): Promise<ClientResponse> {
   return client.get(`/admin/sessions/data/${path}`, OWN_PAGE);
 }
 
-export async function endSessions(client: SessionClient, body: unknown): Promise<Answer> {
+export async function endSessions(client: SessionClient, body: unknown): Promise<ClientResponse> {
   return client.post('/admin/sessions/actions/end', body, OWN_ACTION);
 }

@@ -11,7 +11,7 @@ describe('a thief with cookies from before the registration', () => {
     const browser = browserOf(application);
     const owner = browser as unknown as Record<
       'noteExpiry' | 'registerIfOffered',
-      (answer: unknown) => unknown
+      (response: unknown) => unknown
     >;
     const login = await browser.session.login();
     const thief = browser.session.copy(); // before the registration

@@ -13,7 +13,7 @@ import {
 } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, SHOP, TestApplication, type Adapter } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
@@ -32,7 +32,10 @@ async function bound(application: TestApplication, userId?: string): Promise<Bin
 }
 
 /** The browser's own request for a new cookie, with a proof of the challenge or of the one that it holds. */
-async function renew(browser: BindingBrowser, challenge = browser.binding?.challenge ?? ''): Promise<Answer> {
+async function renew(
+  browser: BindingBrowser,
+  challenge = browser.binding?.challenge ?? '',
+): Promise<ClientResponse> {
   const { binding, session } = browser;
   const headers = {
     'sec-secure-session-id': binding?.id,
@@ -41,9 +44,9 @@ async function renew(browser: BindingBrowser, challenge = browser.binding?.chall
   return session.send({ path: RENEW, method: 'POST', headers });
 }
 
-/** The challenge that answers a proof. */
-function nextChallenge(answer: Answer): string {
-  return /^"([\w.-]{40,})"/.exec(answer.header('secure-session-challenge') ?? '')?.[1] ?? '';
+/** The challenge that comes back for a proof. */
+function nextChallenge(response: ClientResponse): string {
+  return /^"([\w.-]{40,})"/.exec(response.header('secure-session-challenge') ?? '')?.[1] ?? '';
 }
 
 describe.each(ADAPTERS)('a bound cookie that the browser could not renew, on %s', (adapter) => {
@@ -94,7 +97,7 @@ describe.each(ADAPTERS)('races and repeats, on %s', (adapter) => {
     const { session: client } = browserOf(application);
     const challenge = offeredChallenge(await client.login());
     const other = client.copy();
-    const register = async (holder: SessionClient): Promise<Answer> =>
+    const register = async (holder: SessionClient): Promise<ClientResponse> =>
       holder.send({
         path: REGISTER,
         method: 'POST',
@@ -105,7 +108,7 @@ describe.each(ADAPTERS)('races and repeats, on %s', (adapter) => {
     expect(application.events.filter(({ type }) => type === 'device.registered')).toHaveLength(1);
   });
 
-  it('answer a registration whose answer was lost with the same instructions', async () => {
+  it('respond to a registration whose response was lost with the same instructions', async () => {
     const application = await starter(adapter).start();
     const { session: client } = browserOf(application);
     const challenge = offeredChallenge(await client.login());
@@ -144,7 +147,7 @@ describe.each(ADAPTERS)('a proof that is not good, on %s', (adapter) => {
     const application = await starter(adapter).start();
     const { session: client, binding } = await bound(application);
     const thief = new DeviceKey();
-    const send = async (challenge: string): Promise<Answer> =>
+    const send = async (challenge: string): Promise<ClientResponse> =>
       client.send({
         path: RENEW,
         method: 'POST',
@@ -168,25 +171,25 @@ describe.each(ADAPTERS)('a proof that is not good, on %s', (adapter) => {
   it('is told nothing more than a browser needs, and never by a redirect (D3, D44, D52)', async () => {
     const application = await starter(adapter).start();
     const { session: client, binding } = await bound(application);
-    const answer = await client.send({
+    const response = await client.send({
       path: RENEW,
       method: 'POST',
       headers: { 'sec-secure-session-id': binding?.id, 'secure-session-response': 'a.b.c' },
     });
-    expect([answer.status, answer.text]).toEqual([403, '{"message":"a proof is expected"}']);
-    expect(answer.header('secure-session-challenge')).toMatch(/^"retry\.[\w.-]+";id="[\w-]+"$/);
-    expect(answer.header('x-frame-options')).toBe('DENY');
-    expect(answer.header('cross-origin-resource-policy')).toBe('same-origin');
-    expect(answer.header('cache-control')).toBe('no-store');
-    expect(answer.header('access-control-allow-origin')).toBeUndefined();
+    expect([response.status, response.text]).toEqual([403, '{"message":"a proof is expected"}']);
+    expect(response.header('secure-session-challenge')).toMatch(/^"retry\.[\w.-]+";id="[\w-]+"$/);
+    expect(response.header('x-frame-options')).toBe('DENY');
+    expect(response.header('cross-origin-resource-policy')).toBe('same-origin');
+    expect(response.header('cache-control')).toBe('no-store');
+    expect(response.header('access-control-allow-origin')).toBeUndefined();
   });
 
   it('cannot come from a page: the browser alone names the session (D5, D52)', async () => {
     const application = await starter(adapter).start();
     const { session: client, binding } = await bound(application);
     const proof = binding?.key.renewal(binding.challenge ?? '');
-    const answer = await client.post(RENEW, undefined, { 'secure-session-response': proof });
-    expect([answer.status, answer.setCookie('__Host-sBound')]).toEqual([400, undefined]);
+    const response = await client.post(RENEW, undefined, { 'secure-session-response': proof });
+    expect([response.status, response.setCookie('__Host-sBound')]).toEqual([400, undefined]);
   });
 
   it.each([
@@ -196,7 +199,7 @@ describe.each(ADAPTERS)('a proof that is not good, on %s', (adapter) => {
   ])('may be written %s (D4, D5)', async (_of, write) => {
     const application = await starter(adapter).start();
     const { session: client, binding } = await bound(application);
-    const answer = await client.send({
+    const response = await client.send({
       path: RENEW,
       method: 'POST',
       headers: {
@@ -204,7 +207,7 @@ describe.each(ADAPTERS)('a proof that is not good, on %s', (adapter) => {
         'secure-session-response': write(binding?.key.renewal(binding.challenge ?? '') ?? ''),
       },
     });
-    expect(answer.status).toBe(200);
+    expect(response.status).toBe(200);
   });
 
   it('must be one (D4)', async () => {
@@ -226,13 +229,13 @@ class FullThrottler implements CanActivate {
 }
 
 describe.each(ADAPTERS)('the routes of browsers, on %s', (adapter) => {
-  it('answer 503 while the store is away, and the browser goes on afterwards (D45)', async () => {
+  it('respond with 503 while the store is away, and the browser goes on afterwards (D45)', async () => {
     const { store, failing } = await watchedStore();
     const application = await starter(adapter).store(store).start();
     const browser = await bound(application);
     failing.add('findSession');
-    const answer = await renew(browser);
-    expect([answer.status, answer.header('retry-after')]).toEqual([503, '5']);
+    const response = await renew(browser);
+    expect([response.status, response.header('retry-after')]).toEqual([503, '5']);
     application.clock.advanceSeconds(COOKIE_LIFE_SEC + 1);
     await browser.send({ path: '/me' });
     expect(browser.binding).toBeDefined();
@@ -245,8 +248,8 @@ describe.each(ADAPTERS)('the routes of browsers, on %s', (adapter) => {
     const application = await starter(adapter).store(store).start();
     const browser = browserOf(application);
     failing.add('update');
-    const answer = await browser.login();
-    expect(answer.status).toBe(201);
+    const response = await browser.login();
+    expect(response.status).toBe(201);
     expect(browser.ownRequests).toEqual([`${REGISTER} 503`]);
     failing.clear();
     expect((await browser.send({ path: '/me' })).status).toBe(200);
@@ -275,8 +278,8 @@ describe.each(ADAPTERS)('the routes of browsers, on %s', (adapter) => {
         /challenge="([^"]*)"/.exec(offer ?? '')?.[1] ?? '',
       ),
     };
-    const answer = await client.send({ path: REGISTER, method: 'POST', headers });
-    expect(answer.body).toMatchObject({ refresh_url: '/gateway/auth/session/device/refresh' });
+    const response = await client.send({ path: REGISTER, method: 'POST', headers });
+    expect(response.body).toMatchObject({ refresh_url: '/gateway/auth/session/device/refresh' });
   });
 });
 
@@ -381,12 +384,12 @@ describe('the pages for which a browser renews the cookie', () => {
     const headers = { origin: options.allowedOrigins?.[0] };
     const login = await client.send({ path: '/login', method: 'POST', body: { userId: 'ada' }, headers });
     const proof = new DeviceKey().registration(offeredChallenge(login));
-    const answer = await client.send({
+    const response = await client.send({
       path: REGISTER,
       method: 'POST',
       headers: { 'secure-session-response': proof },
     });
-    expect(answer.body).toMatchObject({ allowed_refresh_initiators: expected });
+    expect(response.body).toMatchObject({ allowed_refresh_initiators: expected });
   });
 });
 

@@ -11,7 +11,7 @@ import {
 } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { ACCESS_VALIDITY_SEC, seededMemoryStore } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { storeWithHeldUpdate } from '../support/intercepted-store.js';
 import { SHOP, TestApplication } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
@@ -19,11 +19,11 @@ import { watchedStore } from '../support/watched-store.js';
 const LIFE = 600;
 const starter = (options: Partial<SessionModuleOptions> = deviceBound({ dbsc: true })) =>
   TestApplication.on('express').with(options);
-const clears = (answer: Answer): boolean =>
-  answer.lines('set-cookie').some((line) => line.startsWith('sRefreshToken=;'));
-const outcome = (answer: Answer) => ({
-  clearsTokens: clears(answer),
-  isUnauthorised: answer.status === 401 && answer.text.includes('unauthorised'),
+const clears = (response: ClientResponse): boolean =>
+  response.lines('set-cookie').some((line) => line.startsWith('sRefreshToken=;'));
+const outcome = (response: ClientResponse) => ({
+  clearsTokens: clears(response),
+  isUnauthorised: response.status === 401 && response.text.includes('unauthorised'),
 });
 const FINE = { clearsTokens: false, isUnauthorised: false };
 
@@ -36,9 +36,9 @@ describe('an honest browser keeps its session', () => {
     await browser.login();
     clock.advance(LIFE * 1000 - 500); // half a second of Max-Age is left
     expect(browser.session.cookie('__Host-sBound')).toBeDefined();
-    const answer = await browser.refresh();
+    const response = await browser.refresh();
     expect(browser.ownRequests.at(-1)).toBe(`${REGISTER} 200`); // the browser sees no reason to renew
-    expect(outcome(answer)).toEqual(FINE);
+    expect(outcome(response)).toEqual(FINE);
   });
 
   it('at a refresh that comes first after the secret was replaced', async () => {
@@ -55,11 +55,11 @@ describe('an honest browser keeps its session', () => {
     application.clock.advanceSeconds(60);
     const later = browserOf(application);
     later.session.adoptTokens(browser.session);
-    const answer = await later.session.refresh(); // the cookie is there, so that the browser renews nothing
-    expect(outcome(answer)).toEqual(FINE);
+    const response = await later.session.refresh(); // the cookie is there, so that the browser renews nothing
+    expect(outcome(response)).toEqual(FINE);
   });
 
-  it('after a registration whose answers were lost (Chromium sends it twice at once, then never again)', async () => {
+  it('after a registration whose responses were lost (Chromium sends it twice at once, then never again)', async () => {
     const application = await starter().start();
     const { session: client } = browserOf(application);
     const challenge = offeredChallenge(await client.login());
@@ -122,8 +122,8 @@ describe('an honest browser keeps its session', () => {
     await client.signOut();
     await client.login('grace');
     release();
-    const answer = await late; // arrives last: its Set-Cookie lines count in the browser
-    expect(clears(answer)).toBe(false);
+    const response = await late; // arrives last: its Set-Cookie lines count in the browser
+    expect(clears(response)).toBe(false);
   });
 
   it('beside an access token of an earlier place of the cookies beside the present one', async () => {
@@ -137,7 +137,7 @@ describe('an honest browser keeps its session', () => {
     const own = browser.session.cookie('sAccessToken');
     const { binding } = browser;
     const cookie = `sAccessToken=${former.cookie('sAccessToken')}; sAccessToken=${own}`;
-    const answer = await application.send({
+    const response = await application.send({
       path: RENEW,
       method: 'POST',
       headers: {
@@ -147,7 +147,7 @@ describe('an honest browser keeps its session', () => {
         'secure-session-response': binding?.key.renewal(binding.challenge ?? ''),
       },
     });
-    expect(answer.text).not.toContain('"continue":false'); // the key would be lost for good
+    expect(response.text).not.toContain('"continue":false'); // the key would be lost for good
   });
 
   it('is bound on no second website of another site, which `origin` chooses per request: it could not renew there', async () => {
@@ -203,12 +203,12 @@ describe('an honest browser keeps its session', () => {
     const reversed = cookie.split('; ').toReversed().join('; ');
     const results = [];
     for (const each of [cookie, reversed]) {
-      const answer = await application.send({
+      const response = await application.send({
         path: '/auth/session/refresh',
         method: 'POST',
         headers: { cookie: each },
       });
-      results.push(outcome(answer));
+      results.push(outcome(response));
     }
     expect(results).toEqual([FINE, FINE]);
   });

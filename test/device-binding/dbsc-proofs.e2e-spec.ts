@@ -8,7 +8,7 @@ import {
   RENEW,
 } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { wrongProofs } from '../support/wrong-dbsc-proofs.js';
@@ -41,27 +41,27 @@ describe.each(ADAPTERS)('a wrong proof, on %s', (adapter) => {
 
   it.each(names('registration'))('binds no session: %s (D22, D23, S111)', async (name) => {
     const proof = wrongProofs(key, challenge, 'registration').get(name);
-    const answer = await client.send({
+    const response = await client.send({
       path: REGISTER,
       method: 'POST',
       headers: { 'secure-session-response': proof },
     });
-    expect([answer.status, answer.text]).toEqual([403, '{"message":"proof refused"}']);
-    expect(answer.lines('set-cookie')).toEqual([]);
+    expect([response.status, response.text]).toEqual([403, '{"message":"proof refused"}']);
+    expect(response.lines('set-cookie')).toEqual([]);
   });
 
   it.each(names('renewal'))('renews no cookie: %s (D21, D22, S112)', async (name) => {
     const { binding, session } = browser;
     if (binding === undefined) throw new Error('The browser has bound nothing');
     const proof = wrongProofs(binding.key, binding.challenge ?? '', 'renewal').get(name);
-    const answer: Answer = await session.send({
+    const response: ClientResponse = await session.send({
       path: RENEW,
       method: 'POST',
       headers: { 'sec-secure-session-id': binding.id, 'secure-session-response': proof },
     });
-    expect(answer.status).toBe(403);
-    expect(answer.header('secure-session-challenge')).toMatch(/^"(retry|refresh)\./);
-    expect(answer.lines('set-cookie')).toEqual([]);
+    expect(response.status).toBe(403);
+    expect(response.header('secure-session-challenge')).toMatch(/^"(retry|refresh)\./);
+    expect(response.lines('set-cookie')).toEqual([]);
   });
 
   it('leaves both sessions as they were', async () => {
@@ -79,16 +79,16 @@ describe.each(ADAPTERS)('a wrong proof, on %s', (adapter) => {
       const login = await visitor.login();
       expect(login.header('secure-session-registration')).toMatch(/^\(ES256 RS256\);/);
       const own = new DeviceKey(which.startsWith('RS256') ? 'RS256' : 'ES256');
-      const answer = await visitor.send({
+      const response = await visitor.send({
         path: REGISTER,
         method: 'POST',
         headers: {
           'secure-session-response': own.registration(offeredChallenge(login)),
         },
       });
-      expect(answer.status).toBe(200);
-      const next = /^"([^"]*)"/.exec(answer.header('secure-session-challenge') ?? '')?.[1] ?? '';
-      const { session_identifier: id } = answer.body as { session_identifier: string };
+      expect(response.status).toBe(200);
+      const next = /^"([^"]*)"/.exec(response.header('secure-session-challenge') ?? '')?.[1] ?? '';
+      const { session_identifier: id } = response.body as { session_identifier: string };
       const headers = { 'sec-secure-session-id': id, 'secure-session-response': own.renewal(next) };
       expect((await visitor.send({ path: RENEW, method: 'POST', headers })).status).toBe(200);
     },
@@ -105,8 +105,8 @@ describe('the challenge of another session', () => {
     const proof = new DeviceKey().registration(offeredChallenge(await ada.login('ada')));
     await eve.login('eve');
     const headers = { 'secure-session-response': proof };
-    const answer = await eve.send({ path: REGISTER, method: 'POST', headers });
-    expect(answer.status).toBe(403);
+    const response = await eve.send({ path: REGISTER, method: 'POST', headers });
+    expect(response.status).toBe(403);
   });
 
   it.each(['access', 'none'])(
@@ -121,12 +121,12 @@ describe('the challenge of another session', () => {
         'secure-session-response': proof,
         ...(which === 'access' ? { cookie: 'sAccessToken=wrong' } : {}),
       };
-      const answer = await application.send({
+      const response = await application.send({
         path: REGISTER,
         method: 'POST',
         headers,
       });
-      expect(answer.status).toBe(401);
+      expect(response.status).toBe(401);
     },
   );
 });

@@ -5,7 +5,7 @@ import { DeviceKey, offeredChallenge, OWN_REQUEST, REGISTER, RENEW } from '../su
 import { DemoController } from '../support/demo.controller.js';
 import { deviceBound } from '../support/device-bound.js';
 import { ACCESS_VALIDITY_SEC, seededMemoryStore } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { storeWithHeldUpdate } from '../support/intercepted-store.js';
 import { TestApplication } from '../support/test-application.js';
 
@@ -24,9 +24,9 @@ class ExtraController {
 }
 const starter = (options: Partial<SessionModuleOptions> = deviceBound({ dbsc: true })) =>
   TestApplication.on('express').with(options).controllers(DemoController, ExtraController);
-const clears = (answer: Answer): boolean =>
-  answer.lines('set-cookie').some((line) => line.startsWith('sRefreshToken=;'));
-const show = (answer: Answer) => [answer.status, clears(answer), answer.text];
+const clears = (response: ClientResponse): boolean =>
+  response.lines('set-cookie').some((line) => line.startsWith('sRefreshToken=;'));
+const show = (response: ClientResponse) => [response.status, clears(response), response.text];
 async function lostRegistration(application: TestApplication) {
   const client = application.client('cookie');
   const challenge = offeredChallenge(await client.login());
@@ -36,7 +36,7 @@ async function lostRegistration(application: TestApplication) {
 }
 
 describe('the binding of a session that is refreshed without its cookie', () => {
-  it('keeps its session when a handler changes the payload after a registration whose answer was lost', async () => {
+  it('keeps its session when a handler changes the payload after a registration whose response was lost', async () => {
     const application = await starter().start();
     const client = await lostRegistration(application);
     expect((await client.post('/extra/merge', {})).status).toBe(201);
@@ -52,17 +52,17 @@ describe('the binding of a session that is refreshed without its cookie', () => 
     for (let i = 0; i < 3; i++) {
       application.clock.advanceSeconds(ACCESS_VALIDITY_SEC + 1);
       const cookie = `${client.requestHeaders('/auth/session/refresh')['cookie']}; __Secure-sBound=planted`;
-      const answer = await application.send({
+      const response = await application.send({
         path: '/auth/session/refresh',
         method: 'POST',
         headers: { cookie },
       });
-      out.push(answer.status);
+      out.push(response.status);
     }
     expect(out).toContain(200);
   });
 
-  it('forgets the key of a registration whose answer was lost, so that the client goes on without it', async () => {
+  it('forgets the key of a registration whose response was lost, so that the client goes on without it', async () => {
     const application = await starter().start();
     const client = await lostRegistration(application);
     const sessionHandle = client.front.up['sessionHandle'] as string;
@@ -151,7 +151,7 @@ describe('the binding of a session that is refreshed without its cookie', () => 
     }).start();
     const client = application.client('cookie');
     await client.login();
-    const answer = await client.refresh();
-    expect(answer.status).not.toBe(200); // 200 without any token
+    const response = await client.refresh();
+    expect(response.status).not.toBe(200); // 200 without any token
   });
 });

@@ -52,14 +52,14 @@ describe('a thief, and a stranger', () => {
     const forged = { ...real, sub: 'ceo', cnf: { jkt: 'x', via: 'dbsc', boundAt: 1 } };
     const token = `${head}.${part(forged)}.${'A'.repeat(342)}`;
     const before = application.events.length;
-    const answer = await application.send({
+    const response = await application.send({
       path: '/me',
       headers: {
         cookie: `sAccessToken=${encodeURIComponent(token)}`,
         'secure-session-skipped': 'unreachable',
       },
     });
-    expect(answer.status).toBe(401);
+    expect(response.status).toBe(401);
     expect(application.events.slice(before)).toEqual([]);
   });
 

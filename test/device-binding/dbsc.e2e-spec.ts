@@ -38,8 +38,8 @@ async function start(adapter: Adapter) {
 describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
   it('is offered at sign-in with a path and a challenge, and never without a key (D1, D13, S111)', async () => {
     const { client } = await start(adapter);
-    const answer = await client('cookie').login();
-    const offer = answer.header('secure-session-registration') ?? '';
+    const response = await client('cookie').login();
+    const offer = response.header('secure-session-registration') ?? '';
     expect(offer).toMatch(
       /^\(ES256\);path="\/auth\/session\/device\/register";challenge="register\.[\w.-]{60,}"$/,
     );
@@ -94,7 +94,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     expect(types().filter((type) => type === 'device.refreshed')).toHaveLength(3);
   });
 
-  it('answers a renewal without a proof with 403 and a challenge, and takes the proof of it (D42, S112)', async () => {
+  it('responds to a renewal without a proof with 403 and a challenge, and takes the proof of it (D42, S112)', async () => {
     const { signedIn, clock } = await start(adapter);
     const browser = await signedIn();
     clock.advanceSeconds(COOKIE_LIFE_SEC + 1);
@@ -149,8 +149,8 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     const { signedIn, client } = await start(adapter);
     const browser = await signedIn();
     const accessToken = decodeURIComponent(browser.session.cookie('sAccessToken') ?? '');
-    const answer = await client('header').get('/me', { authorization: `Bearer ${accessToken}` });
-    expect([answer.status, answer.text]).toEqual([401, '{"message":"unauthorised"}']);
+    const response = await client('header').get('/me', { authorization: `Bearer ${accessToken}` });
+    expect([response.status, response.text]).toEqual([401, '{"message":"unauthorised"}']);
     const refreshToken = decodeURIComponent(browser.session.cookie('sRefreshToken') ?? '');
     const refresh = await client('header').refresh({ authorization: `Bearer ${refreshToken}` });
     expect(refresh.status).toBe(401);
@@ -172,16 +172,16 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     const { signedIn } = await start(adapter);
     const browser = await signedIn();
     browser.session.setCookie('__Host-sBound', 'zzzzzz.wrong');
-    const answer = await browser.session.get('/me');
-    expect(answer.status).toBe(401);
-    expect(answer.setCookie('__Host-sBound')?.value).toBe('');
+    const response = await browser.session.get('/me');
+    expect(response.status).toBe(401);
+    expect(response.setCookie('__Host-sBound')?.value).toBe('');
   });
 
   it('ends with the sign-out: the cookie goes, and the next renewal tells the browser to give up its key (D50, S112)', async () => {
     const { signedIn } = await start(adapter);
     const browser = await signedIn();
-    const answer = await browser.send({ path: '/auth/signout', method: 'POST' });
-    expect(answer.setCookie('__Host-sBound')).toMatchObject({ value: '' });
+    const response = await browser.send({ path: '/auth/signout', method: 'POST' });
+    expect(response.setCookie('__Host-sBound')).toMatchObject({ value: '' });
     const { binding } = browser;
     const ended = await browser.session.send({
       path: RENEW,
@@ -197,7 +197,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     const { binding: ofAda } = browser;
     browser.binding = undefined;
     await browser.login('grace');
-    const answer = await browser.session.send({
+    const response = await browser.session.send({
       path: RENEW,
       method: 'POST',
       headers: {
@@ -205,8 +205,8 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
         'secure-session-response': ofAda?.key.renewal(ofAda.challenge ?? ''),
       },
     });
-    expect(answer.body).toEqual({ session_identifier: ofAda?.id, continue: false });
-    expect(answer.lines('set-cookie')).toEqual([]);
+    expect(response.body).toEqual({ session_identifier: ofAda?.id, continue: false });
+    expect(response.lines('set-cookie')).toEqual([]);
     clock.advanceSeconds(COOKIE_LIFE_SEC + 1);
     expect((await browser.send({ path: '/me' })).body).toMatchObject({ userId: 'grace' });
   });
@@ -245,9 +245,9 @@ describe.each(ADAPTERS)('a browser without device-bound sessions, on %s', (adapt
     for (let round = 0; round < 2; round++) {
       clock.advanceSeconds(ACCESS_VALIDITY_SEC + 1);
       expect((await visitor.refresh()).header('secure-session-registration')).toContain('challenge=');
-      const answer = await visitor.get('/me');
-      expect(answer.status).toBe(200);
-      expect(answer.header('secure-session-registration')).toBeUndefined();
+      const response = await visitor.get('/me');
+      expect(response.status).toBe(200);
+      expect(response.header('secure-session-registration')).toBeUndefined();
     }
   });
 

@@ -99,16 +99,16 @@ describe.each(DRIVERS)('the token of a bound session in GraphQL: $name', (driver
   it('needs one proof for a request, however many fields ask for the session', async () => {
     const { client } = await start();
     const query = '{ me handle checked optional again: checked }';
-    const answer = await client.post('/graphql', { query });
-    expect(answer.body).toMatchObject({ data: { me: 'user-9', checked: 'user-9', again: 'user-9' } });
-    expect(answer.body).not.toHaveProperty('errors');
+    const response = await client.post('/graphql', { query });
+    expect(response.body).toMatchObject({ data: { me: 'user-9', checked: 'user-9', again: 'user-9' } });
+    expect(response.body).not.toHaveProperty('errors');
   });
 
   it('is refused without one, with the challenge in the headers (P7)', async () => {
     const { client } = await start();
-    const answer = await client.post('/graphql', { query: '{ me }' }, { dpop: undefined });
-    expect(answer.body).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHORISED' } }] });
-    expect(answer.header('www-authenticate')).toBe('DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"');
+    const response = await client.post('/graphql', { query: '{ me }' }, { dpop: undefined });
+    expect(response.body).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHORISED' } }] });
+    expect(response.header('www-authenticate')).toBe('DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"');
     expect((await client.post('/graphql', { query: '{ me }' })).body).toEqual({ data: { me: 'user-9' } });
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { deviceBound } from '../support/device-bound.js';
 import { DpopClient } from '../support/dpop-client.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { ADAPTERS, TestApplication, type Adapter } from '../support/test-application.js';
 
 const SECRETS = ['a secret of at least thirty-two characters', 'another secret of thirty-two characters'];
@@ -13,10 +13,14 @@ async function startShop(adapter: Adapter, nonce: 'refresh' | 'always', secret?:
   return { app, client: new DpopClient(app.http, app.clock) };
 }
 
-/** The parts of an answer that a client sees. */
-function seen(answer: Answer): object {
+/** The parts of a response that a client sees. */
+function seen(response: ClientResponse): object {
   const names = ['www-authenticate', 'dpop-nonce', 'access-control-expose-headers', 'cache-control'];
-  return { status: answer.status, body: answer.text, headers: names.map((name) => answer.header(name)) };
+  return {
+    status: response.status,
+    body: response.text,
+    headers: names.map((name) => response.header(name)),
+  };
 }
 
 /** A refusal that asks for a nonce, and names it. */
@@ -115,9 +119,9 @@ describe.each(ADAPTERS)('a server that gives out nonces on %s', (adapter) => {
   it('names one with every other refusal, too, so that a client need not be refused for it again', async () => {
     const { client } = await startShop(adapter, 'always');
     await client.login();
-    const answer = await client.get('/me', { dpop: undefined });
-    expect(answer.header('www-authenticate')).toBe('DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"');
-    expect(answer.header('dpop-nonce')).toMatch(/^[0-9a-z]+\./);
+    const response = await client.get('/me', { dpop: undefined });
+    expect(response.header('www-authenticate')).toBe('DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"');
+    expect(response.header('dpop-nonce')).toMatch(/^[0-9a-z]+\./);
   });
 
   it('accepts those of its other instances, and those of before its secret was replaced', async () => {

@@ -36,8 +36,8 @@ describe.each(ADAPTERS)('the address in a proof on %s', (adapter) => {
     const { http, clock } = await startShop(adapter);
     const client = new DpopClient(http, clock);
     await client.login();
-    const answer = await client.get(path, { dpop: client.proof('GET', path, { claims: { htu } }) });
-    expect(answer.status).toBe(200);
+    const response = await client.get(path, { dpop: client.proof('GET', path, { claims: { htu } }) });
+    expect(response.status).toBe(200);
   });
 
   it('is made of apiDomain, whatever the headers say of the host (P11)', async () => {

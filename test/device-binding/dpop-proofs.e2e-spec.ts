@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { fcRuns } from '../fixtures/fc-runs.js';
 import { deviceBound } from '../support/device-bound.js';
 import { DpopClient, ProofKey } from '../support/dpop-client.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import {
   proofOfOtherKey,
@@ -20,15 +20,15 @@ const EXAMPLE: GoodProof = {
 const NAMES = [...wrongDpopProofs(EXAMPLE).keys()];
 const HASHES = [...wrongTokenHashes(EXAMPLE).keys()];
 
-/** The parts of an answer that a client sees, and the cookies that it would lose by it. */
-function seen(answer: Answer): object {
+/** The parts of a response that a client sees, and the cookies that it would lose by it. */
+function seen(response: ClientResponse): object {
   return {
-    status: answer.status,
-    body: answer.text,
-    challenge: answer.header('www-authenticate'),
-    exposed: answer.header('access-control-expose-headers'),
-    cookies: answer.lines('set-cookie'),
-    tokens: ['front-token', 'st-access-token', 'st-refresh-token'].map((name) => answer.header(name)),
+    status: response.status,
+    body: response.text,
+    challenge: response.header('www-authenticate'),
+    exposed: response.header('access-control-expose-headers'),
+    cookies: response.lines('set-cookie'),
+    tokens: ['front-token', 'st-access-token', 'st-refresh-token'].map((name) => response.header(name)),
   };
 }
 
@@ -126,10 +126,10 @@ describe.each(ADAPTERS)('a wrong DPoP proof on %s (S110)', (adapter) => {
       path: '/me',
       headers: { ...owner.requestHeaders('/me'), dpop: 'x'.repeat(1024 * 1024) },
     };
-    const answer = await app
+    const response = await app
       .send({ ...request, headers, isAlone: true })
       .catch((error: NodeJS.ErrnoException) => error.code);
-    expect([431, 'ECONNRESET', 'EPIPE']).toContain(typeof answer === 'object' ? answer.status : answer);
+    expect([431, 'ECONNRESET', 'EPIPE']).toContain(typeof response === 'object' ? response.status : response);
   });
 
   it('has taken nothing from the owner, and made no session', async () => {

@@ -24,13 +24,13 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** A store that notes what it is asked, and answers what a test says. */
-function notedStore(answer: () => Promise<boolean> | boolean = () => true) {
+/** A store that notes what it is asked, and returns what a test says. */
+function notedStore(response: () => Promise<boolean> | boolean = () => true) {
   const keys: string[] = [];
   const replay: ReplayStore = {
     add: (key) => {
       keys.push(key);
-      return answer();
+      return response();
     },
   };
   return { keys, replay };
@@ -111,8 +111,8 @@ describe.each(ADAPTERS)('a store of used proofs on %s', (adapter) => {
       client.refresh(),
       client.copyWithKey().post('/login', { userId: 'user-2' }),
     ]);
-    for (const answer of seen) {
-      expect([answer.status, answer.body, answer.header('retry-after')]).toEqual([
+    for (const response of seen) {
+      expect([response.status, response.body, response.header('retry-after')]).toEqual([
         503,
         { message: 'service unavailable' },
         '1',
@@ -169,8 +169,8 @@ redis.describeKilled('used proofs in a Redis that is gone', () => {
     await owner.login();
     expect((await owner.get('/me')).status).toBe(200);
     await server.kill();
-    const answer = await owner.get('/me');
-    expect([answer.status, answer.header('retry-after')]).toEqual([503, '1']);
+    const response = await owner.get('/me');
+    expect([response.status, response.header('retry-after')]).toEqual([503, '1']);
     await server.restart();
   });
 });

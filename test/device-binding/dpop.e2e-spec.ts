@@ -5,7 +5,7 @@ import { jwt } from '../fixtures/made-tokens.js';
 import { deviceBound } from '../support/device-bound.js';
 import { DpopClient, ProofKey } from '../support/dpop-client.js';
 import { seededMemoryStore } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { ADAPTERS, TestApplication, type Adapter, type EngineOptions } from '../support/test-application.js';
 
 type DpopOptions = Exclude<DeviceBoundOptions['dpop'], boolean | undefined>;
@@ -49,8 +49,8 @@ async function startShop(adapter: Adapter, { dpop = {}, options = {}, engine = {
 }
 
 /** The status, and the error of the challenge. */
-function refusal(answer: Answer): [status: number, error: string | undefined] {
-  return [answer.status, /^DPoP error="(\w+)"/.exec(answer.header('www-authenticate') ?? '')?.[1]];
+function refusal(response: ClientResponse): [status: number, error: string | undefined] {
+  return [response.status, /^DPoP error="(\w+)"/.exec(response.header('www-authenticate') ?? '')?.[1]];
 }
 
 describe.each(ADAPTERS)('a client that signs in with a proof on %s', (adapter) => {
@@ -71,8 +71,8 @@ describe.each(ADAPTERS)('a client that signs in with a proof on %s', (adapter) =
     const { app, newClient } = await startShop(adapter);
     const client = newClient();
     const dpop = client.proof('POST', '/login', { claims: { htm: 'GET' } });
-    const answer = await client.post('/login', { userId: 'user-1' }, { dpop });
-    expect(refusal(answer)).toEqual([401, 'invalid_dpop_proof']);
+    const response = await client.post('/login', { userId: 'user-1' }, { dpop });
+    expect(refusal(response)).toEqual([401, 'invalid_dpop_proof']);
     expect(await app.sessions.getAllSessionHandlesForUser({ userId: 'user-1' })).toEqual([]);
   });
 
@@ -156,8 +156,8 @@ describe.each(ADAPTERS)('a client that signs in with a proof on %s', (adapter) =
     const { app, signIn } = await startShop(adapter);
     const client = await signIn();
     app.clock.advanceSeconds(3601);
-    const answer = await client.get('/me');
-    expect([answer.status, answer.body]).toEqual([401, { message: 'try refresh token' }]);
+    const response = await client.get('/me');
+    expect([response.status, response.body]).toEqual([401, { message: 'try refresh token' }]);
     expect((await client.refresh()).status).toBe(200);
     expect((await client.get('/me')).status).toBe(200);
   });
@@ -186,8 +186,8 @@ describe.each(ADAPTERS)('a client that signs in with a proof on %s', (adapter) =
   it('has a token that the application may verify by itself, without a request', async () => {
     const { signIn } = await startShop(adapter);
     const client = await signIn();
-    const answer = await client.post('/open/token', { accessToken: client.accessToken });
-    expect(answer.body).toEqual({ userId: 'user-1' });
+    const response = await client.post('/open/token', { accessToken: client.accessToken });
+    expect(response.body).toEqual({ userId: 'user-1' });
   });
 });
 
@@ -201,7 +201,7 @@ describe.each(ADAPTERS)('a refresh with a proof on %s', (adapter) => {
     }
   });
 
-  it('may come under either scheme, and again when its answer was lost (P13)', async () => {
+  it('may come under either scheme, and again when its response was lost (P13)', async () => {
     const { signIn } = await startShop(adapter);
     const client = await signIn();
     const authorization = `Bearer ${client.refreshToken ?? ''}`;
@@ -290,8 +290,8 @@ describe.each(ADAPTERS)('clients without DPoP beside it on %s', (adapter) => {
   it('sign in by cookie, whatever the header DPoP says', async () => {
     const { app } = await startShop(adapter);
     const client = app.client('cookie');
-    const answer = await client.post('/login', { userId: 'user-1' }, { dpop: 'nothing' });
-    expect(answer.status).toBe(201);
+    const response = await client.post('/login', { userId: 'user-1' }, { dpop: 'nothing' });
+    expect(response.status).toBe(201);
     expect((await client.get('/me', { dpop: 'nothing' })).status).toBe(200);
   });
 

@@ -24,7 +24,7 @@ declare global {
 /** `src/app.module.ts` of the reader. */
 export const APP_MODULE = 'export class AppModule {}';
 
-/** What blocks that are marked as fragments get imported where they use it. */
+/** The imports that blocks marked as fragments get for the names that they use. */
 export const IMPORTS_OF_FRAGMENTS: Readonly<Record<string, readonly string[]>> = {
   '@nestjs/common': [
     'Body',

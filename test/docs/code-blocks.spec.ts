@@ -5,7 +5,7 @@ import { compileBlocks, type BlockOutcome } from './compiled-blocks.js';
 import { codeBlocks, documents, guides, prose, type CodeBlock } from './documents.js';
 
 /**
- * What the comment above a block may say, `<!-- fragment -->` for example:
+ * The marks that the comment above a block may hold, `<!-- fragment -->` for example:
  * - `fragment`: names of the library and of Nest need no import;
  * - `fragment: in a class`: the same, and the block is the body of a class;
  * - `does not compile`: the compiler must refuse it;

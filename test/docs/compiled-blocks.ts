@@ -6,10 +6,10 @@ import type { CodeBlock } from './documents.js';
 
 const ROOT = process.cwd();
 const CONTEXT_FILE = join(ROOT, 'test/docs/blocks/context.ts');
-/** Where a test of the reader finds the reader's module. */
+/** The file in which a test of the reader finds the reader's module. */
 const APP_MODULE_FILE = join(ROOT, 'test/docs/src/app.module.ts');
 
-/** What the compiler says about a block, by the line in its document. */
+/** The compiler's errors in a block, by the line in its document. */
 export interface BlockOutcome {
   readonly block: CodeBlock;
   readonly errors: readonly string[];
@@ -99,7 +99,7 @@ function fileNameOf({ document, line, language }: CodeBlock): string {
   return join(ROOT, 'test/docs/blocks', `${document.replaceAll(/\W/g, '-')}-${line}.${language}`);
 }
 
-/** The block as a module. What is added stands on the last line, so that line numbers stay. */
+/** The block as a module. Added code stands on the last line, so that line numbers stay. */
 function moduleOf(block: CodeBlock): string {
   if (!block.remark.startsWith('fragment')) return `${block.code}export {};\n`;
   const code = block.remark === 'fragment: in a class' ? `class Fragment {${block.code}}` : block.code;

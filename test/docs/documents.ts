@@ -10,7 +10,7 @@ export interface CodeBlock {
   readonly line: number;
   readonly language: string;
   readonly code: string;
-  /** What the HTML comment right before the block says; empty without one. */
+  /** The text of the HTML comment right before the block; empty without one. */
   readonly remark: string;
 }
 

@@ -10,7 +10,7 @@ interface Manifest {
   readonly bugs: string;
 }
 
-/** What is wrong with a link, or undefined. */
+/** The fault of a link, or undefined. */
 function problemOf({ document, target }: LocalLink): string | undefined {
   const [path = '', anchor] = decodeURI(target).split('#', 2);
   const file = path === '' ? document : join(dirname(document), path);

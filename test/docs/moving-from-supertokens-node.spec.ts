@@ -94,11 +94,11 @@ describe('an application that moves from supertokens-node', () => {
     expect(me.body).toMatchObject({ userId: 'ada', plan: 'pro' });
     const refreshed = await moved.send({ method: 'POST', path: '/auth/session/refresh', headers });
     expect(refreshed.status).toBe(200);
-    const attributesOf = (answer: typeof login) =>
+    const attributesOf = (response: typeof login) =>
       ['sAccessToken', 'sRefreshToken'].map((name) => ({
-        path: answer.setCookie(name)?.path,
-        domain: answer.setCookie(name)?.domain,
-        attributes: answer.setCookie(name)?.attributes,
+        path: response.setCookie(name)?.path,
+        domain: response.setCookie(name)?.domain,
+        attributes: response.setCookie(name)?.attributes,
       }));
     expect(attributesOf(refreshed)).toEqual(attributesOf(login));
     expect((await moved.send({ method: 'POST', path: '/auth/signout', headers })).status).toBe(200);

@@ -15,7 +15,7 @@ import { compareWithPublished } from '../benchmark/published.mjs';
 const NAME = 'same: nest-sessions, verifier, of crypto.verify';
 const SHOWN_ONLY = 'same: nest-sessions, verifier, of jose';
 
-/** What becomes of one ratio. */
+/** The outcome for one ratio. */
 const compared = (published: number, measured: number, tolerancePercent = 25) =>
   compareRatios({ [NAME]: published }, { [NAME]: measured }, tolerancePercent)[0];
 

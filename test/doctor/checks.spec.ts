@@ -11,7 +11,7 @@ import type { Finding } from '../../lib/doctor/finding.js';
 import {
   ACCESS_COOKIE,
   ACCESS_TOKEN,
-  answered,
+  responded,
   API,
   CORS,
   CORS_OF_PREFLIGHT,
@@ -54,13 +54,13 @@ describe('the address', () => {
   });
 
   it('tells where a redirect goes, without query, user and control characters', () => {
-    const emptyRefresh = answered('POST', `${API}/session/refresh`, 302, [
+    const emptyRefresh = responded('POST', `${API}/session/refresh`, 302, [
       'location: https://user:secret@login.shop.io/?token=secret#secret',
     ]);
     expect(seenIn(checkAddress(factsOf({ emptyRefresh })), 'address.redirect')).toBe(
       'POST /auth/session/refresh is redirected to https://login.shop.io/',
     );
-    const odd = answered('POST', `${API}/session/refresh`, 302, ['location: http://[\u001b[31m?secret']);
+    const odd = responded('POST', `${API}/session/refresh`, 302, ['location: http://[\u001b[31m?secret']);
     expect(seenIn(checkAddress(factsOf({ emptyRefresh: odd })), 'address.redirect')).toBe(
       'POST /auth/session/refresh is redirected to "http://[?[31m"',
     );
@@ -78,7 +78,7 @@ describe('text that strangers send', () => {
 
 describe('the routes', () => {
   const refresh = (status: number, body: unknown, lines: string[] = []) =>
-    factsOf({ emptyRefresh: answered('POST', `${API}/session/refresh`, status, lines, body) });
+    factsOf({ emptyRefresh: responded('POST', `${API}/session/refresh`, status, lines, body) });
 
   it.each([
     [401, { message: 'unauthorised' }, []],
@@ -91,7 +91,7 @@ describe('the routes', () => {
     [200, '<html>', ['error routes.refresh']],
     [500, '', ['error routes.refresh', 'error core.unavailable']],
     [503, { message: 'service unavailable' }, ['error routes.refresh', 'error core.unavailable']],
-  ])('a refresh without a token that is answered %i %j: %j', (status, body, expected) => {
+  ])('a refresh without a token that gets %i %j: %j', (status, body, expected) => {
     expect(problemsOf(checkRoutes(refresh(status, body)))).toEqual(expected);
   });
 
@@ -105,7 +105,7 @@ describe('the routes', () => {
     );
   });
 
-  const keys = (status: number, body: unknown) => answered('GET', `${API}/jwt/jwks.json`, status, [], body);
+  const keys = (status: number, body: unknown) => responded('GET', `${API}/jwt/jwks.json`, status, [], body);
 
   it.each([
     [200, { keys: [{ kid: 'd-1' }] }, []],
@@ -113,7 +113,7 @@ describe('the routes', () => {
     [200, '<html>', ['warning routes.jwks']],
     [404, '', ['warning routes.jwks']],
     [503, { message: 'service unavailable' }, ['error core.unavailable']],
-  ])('keys that are answered %i %j: %j', (status, body, expected) => {
+  ])('a request for keys that gets %i %j: %j', (status, body, expected) => {
     expect(problemsOf(checkRoutes(factsOf({ jwks: keys(status, body) })))).toEqual(expected);
   });
 
@@ -125,14 +125,14 @@ describe('the routes', () => {
     ['not a url', ['warning routes.issuer']],
     [7, ['warning routes.discovery']],
   ])('an application that takes %s for its address: %j', (issuer, expected) => {
-    const discovery = answered('GET', `${API}/.well-known/openid-configuration`, 200, [], { issuer });
+    const discovery = responded('GET', `${API}/.well-known/openid-configuration`, 200, [], { issuer });
     expect(problemsOf(checkRoutes(factsOf({ discovery })))).toEqual(expected);
   });
 });
 
 describe('CORS', () => {
   const preflight = (lines: readonly string[] = CORS_OF_PREFLIGHT, status = 204) =>
-    answered('OPTIONS', `${API}/session/refresh`, status, lines);
+    responded('OPTIONS', `${API}/session/refresh`, status, lines);
   const without = (name: string, lines: readonly string[]) => lines.filter((line) => !line.startsWith(name));
 
   it.each([
@@ -193,7 +193,7 @@ describe('CORS', () => {
     ['null', 'true', ['error cors.foreign-origin']],
     ['https://nest-sessions-doctor.invalid', 'false', []],
     ['https://shop.io', 'true', []],
-  ])('for a stranger who is answered %s with credentials %s: %j', (origin, credentials, expected) => {
+  ])('for a stranger who gets %s with credentials %s: %j', (origin, credentials, expected) => {
     const foreignPreflight = preflight([
       `access-control-allow-origin: ${origin}`,
       `access-control-allow-credentials: ${credentials}`,
@@ -201,7 +201,7 @@ describe('CORS', () => {
     expect(problemsOf(checkCors(factsOf({ foreignPreflight })))).toEqual(expected);
   });
 
-  it('asks for Vary where the answer depends on the origin, not where it is always the same', () => {
+  it('asks for Vary where the response depends on the origin, not where it is always the same', () => {
     const bare = preflight(without('vary', CORS_OF_PREFLIGHT));
     expect(problemsOf(checkCors(factsOf({ preflight: bare, foreignPreflight: preflight([]) })))).toEqual([
       'warning cors.vary',
@@ -257,7 +257,7 @@ describe('cookies', () => {
     const api = 'https://shop-api.vercel.app/auth';
     const lines = refresh('Secure; SameSite=None');
     const facts = factsOf(
-      { signIn: answered('POST', 'https://shop-api.vercel.app/login', 201, lines) },
+      { signIn: responded('POST', 'https://shop-api.vercel.app/login', 201, lines) },
       { api, website: 'https://shop.vercel.app' },
     );
     expect(seenIn(checkCookies(facts), 'cookie.third-party')).toContain('vercel.app is a public suffix');
@@ -301,7 +301,7 @@ describe('cookies', () => {
     ['http://[::1]:3000/auth', 'http://[::1]:5173', 'Secure; ', ['warning cookie.secure']],
   ])('of %s with "%s"', (api, website, secure, expected) => {
     const lines = [cookie('sAccessToken', `${secure}Path=/; HttpOnly; SameSite=Lax`)];
-    const signIn = answered('POST', new URL('/login', api).href, 201, lines);
+    const signIn = responded('POST', new URL('/login', api).href, 201, lines);
     expect(problemsOf(checkCookies(factsOf({ signIn }, { api, website })))).toEqual(expected);
   });
 
@@ -375,7 +375,7 @@ describe('caching', () => {
     expect(problemsOf(checkCaching(factsOf({ signIn: signInWith(lines) })))).toEqual(expected);
   });
 
-  it('notices an answer that comes from a cache, and does not mind answers without tokens', () => {
+  it('notices a response that comes from a cache, and does not mind responses without tokens', () => {
     const cached = signInWith([ACCESS_COOKIE, NO_STORE, 'age: 7']);
     expect(problemsOf(checkCaching(factsOf({ signIn: cached })))).toEqual(['error caching.no-store']);
     expect(checkCaching(factsOf({ signIn: signInWith([]) }))).toEqual([]);
@@ -398,9 +398,9 @@ describe('clocks', () => {
     expect(problemsOf(checkClock(factsOf({ emptyRefresh })))).toEqual(expected);
   });
 
-  it('believes the quickest answer', () => {
+  it('believes the quickest response', () => {
     const slow = { ...refusedRefresh([dated(0)]), receivedAtMs: NOW_MS + 60_000 };
-    const quick = answered('GET', `${API}/jwt/jwks.json`, 200, [dated(0)]);
+    const quick = responded('GET', `${API}/jwt/jwks.json`, 200, [dated(0)]);
     expect(problemsOf(checkClock(factsOf({ emptyRefresh: slow, jwks: quick })))).toEqual([]);
   });
 
@@ -456,11 +456,11 @@ describe('the sign-in', () => {
     [401, [], 200, ['error sign-in.refresh']],
     [200, [], 200, ['error sign-in.refresh']],
     [200, SIGNED_IN, 404, ['warning sign-in.sign-out']],
-  ])('whose refresh is answered %i and its sign-out …', (status, lines, signOutStatus, expected) => {
+  ])('whose refresh gets %i and its sign-out …', (status, lines, signOutStatus, expected) => {
     const facts = factsOf({
       signIn: signInWith(SIGNED_IN),
-      refresh: answered('POST', `${API}/session/refresh`, status, lines),
-      signOut: answered('POST', `${API}/signout`, signOutStatus),
+      refresh: responded('POST', `${API}/session/refresh`, status, lines),
+      signOut: responded('POST', `${API}/signout`, signOutStatus),
     });
     expect(problemsOf(checkSignIn(facts))).toEqual(expected);
   });

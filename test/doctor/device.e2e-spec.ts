@@ -5,7 +5,7 @@ import { ADAPTERS } from '../support/adapters.js';
 import { REGISTER, RENEW } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { examine, finding, problem, problemCodes, withHeaders } from './examined-application.js';
-import { answered, API, factsOf, signInWith, SIGNED_IN } from './facts-under-test.js';
+import { responded, API, factsOf, signInWith, SIGNED_IN } from './facts-under-test.js';
 
 const CODES = ['device.offer', 'device.routes', 'device.attributes', 'device.origin'] as const;
 const OPTIONS = deviceBound({ dbsc: true });
@@ -75,7 +75,7 @@ describe.each(ADAPTERS)('the doctor examines a session bound to the device, on %
   });
 
   it.each([302, 401, 403, 429])(
-    'notices what answers %s in front of the renewal (D44, D45)',
+    'notices what responds %s in front of the renewal (D44, D45)',
     async (status) => {
       const diagnosis = await examine({ adapter, options: OPTIONS, proxy: inFront(RENEW, foreign(status)) });
       expect(problemCodes(diagnosis)).toContain('device.routes');
@@ -86,7 +86,7 @@ describe.each(ADAPTERS)('the doctor examines a session bound to the device, on %
     },
   );
 
-  it('notices what answers in front of the registration', async () => {
+  it('notices what responds in front of the registration', async () => {
     const diagnosis = await examine({ adapter, options: OPTIONS, proxy: inFront(REGISTER, foreign(429)) });
     expect(problem(diagnosis, 'device.routes').seen).toContain(`POST ${REGISTER} with a key returns 429`);
   });
@@ -122,7 +122,7 @@ describe('the certificate of an API that binds sessions', () => {
   const examined = (hasTrustedCertificate: boolean) => {
     const ours = ['cross-origin-resource-policy: same-origin'];
     const deviceRoute = {
-      ...answered('POST', `${API}/session/device/refresh`, 400, ours),
+      ...responded('POST', `${API}/session/device/refresh`, 400, ours),
       hasTrustedCertificate,
     };
     const findings = checkDevice(factsOf({ signIn: signInWith(SIGNED_IN), deviceRoute }));

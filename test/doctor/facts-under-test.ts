@@ -33,7 +33,7 @@ export const FRONT_TOKEN = 'front-token: e30=';
 export const SIGNED_IN: Lines = [...CORS, ACCESS_COOKIE, REFRESH_COOKIE, NO_STORE, FRONT_TOKEN];
 
 /** An exchange of a quarter of a second with a response. */
-export function answered(
+export function responded(
   method: string,
   url: string,
   status: number,
@@ -57,12 +57,12 @@ export function answered(
 /** A refresh without a token, with the module's response. */
 export function refusedRefresh(lines: Lines = [...CORS, NO_STORE], api = API): RecordedExchange {
   const url = routeUrl(parseApiAddress(api), 'refresh');
-  return answered('POST', url, 401, lines, { message: 'unauthorised' });
+  return responded('POST', url, 401, lines, { message: 'unauthorised' });
 }
 
 /** A sign-in at `/login` with its response. */
 export function signInWith(lines: Lines, status = 201): RecordedExchange {
-  return answered('POST', 'https://api.shop.io/login', status, lines);
+  return responded('POST', 'https://api.shop.io/login', status, lines);
 }
 
 /** Facts about the shop, in which everything is as it should be, but for what is given. */

@@ -88,8 +88,8 @@ describe.each(ADAPTERS)('after the headers of a response have been sent on %s', 
         hijacks,
       );
       const client = await signedIn('cookie');
-      const answer = await client.get('/run/stream');
-      expect(answer.body).toEqual([...Array.from({ length: 8 }, () => 'done'), 'dark']);
+      const response = await client.get('/run/stream');
+      expect(response.body).toEqual([...Array.from({ length: 8 }, () => 'done'), 'dark']);
       const handle = client.front.up['sessionHandle'] as string;
       expect(await sessions.getSessionInformation(handle)).toMatchObject({
         customClaimsInAccessTokenPayload: { theme: 'dark' },

@@ -80,16 +80,16 @@ describe.each(ADAPTERS)('a catch-all filter of the application on %s', (adapter)
     async (_how, bind) => {
       const { send } = await bind(TestApplication.on(adapter).handlers(handlers)).start();
       for (const [name, [, status, message]] of Object.entries(ANSWERED)) {
-        const answer = await send({ path: `/open/${name}` });
-        expect([name, answer.status, answer.body]).toEqual([
+        const response = await send({ path: `/open/${name}` });
+        expect([name, response.status, response.body]).toEqual([
           name,
           status,
           expect.objectContaining({ message }),
         ]);
       }
       for (const [name, [, status]] of Object.entries(ITS_OWN)) {
-        const answer = await send({ path: `/open/${name}` });
-        expect([name, answer.status, answer.body]).toEqual([name, status, { by: 'the application' }]);
+        const response = await send({ path: `/open/${name}` });
+        expect([name, response.status, response.body]).toEqual([name, status, { by: 'the application' }]);
       }
       const refused = await send({ path: '/me' });
       expect([refused.status, refused.body]).toEqual([401, { message: 'unauthorised' }]);

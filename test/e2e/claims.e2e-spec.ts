@@ -59,9 +59,9 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
     await withValidators([isPro], async ({ signedIn, calls }) => {
       const client = await signedIn('cookie');
       calls.length = 0;
-      const answer = await client.get('/me');
-      expect(answer.status).toBe(200);
-      expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessCookie: 'set', frontToken: 'set' });
+      const response = await client.get('/me');
+      expect(response.status).toBe(200);
+      expect(tokenTraffic(response)).toEqual({ ...NOTHING, accessCookie: 'set', frontToken: 'set' });
       expect(client.front.up).toMatchObject({ plan: { v: 'pro' } });
       expect(calls.filter((name) => name === 'update accessTokenPayload')).toHaveLength(1);
       expect(tokenTraffic(await client.get('/me'))).toEqual(NOTHING);
@@ -72,10 +72,10 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
   it('are refused with a reason when there is no value to be had (T210)', async () => {
     fetched = undefined;
     const test = (body: string) => async (application: TestApplication) => {
-      const answer = await (await application.signedIn('cookie')).get('/me');
-      expect(answer.status).toBe(403);
-      expect(answer.text).toBe(body);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
+      const response = await (await application.signedIn('cookie')).get('/me');
+      expect(response.status).toBe(403);
+      expect(response.text).toBe(body);
+      expect(tokenTraffic(response)).toEqual(NOTHING);
     };
     await withValidators(
       [isPro],
@@ -105,9 +105,9 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
       plan.validators.hasValue('opens-4'),
     ];
     await withValidators(validators, async ({ signedIn }) => {
-      const answer = await (await signedIn('header')).get('/me');
-      expect(answer.status).toBe(403);
-      expect(answer.body).toMatchObject({
+      const response = await (await signedIn('header')).get('/me');
+      expect(response.status).toBe(403);
+      expect(response.body).toMatchObject({
         claimValidationErrors: [
           { id: 'roles', reason: { message: 'wrong value' } },
           { id: 'roles', reason: { message: 'wrong value' } },
@@ -115,7 +115,7 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
           { id: 'plan', reason: { message: 'wrong value' } },
         ],
       });
-      expect(answer.text).not.toMatch(/opens-|of-the-user/);
+      expect(response.text).not.toMatch(/opens-|of-the-user/);
     });
   });
 
@@ -123,12 +123,12 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
     fetched = 'free';
     await withValidators([isPro], async ({ signedIn }) => {
       const client = await signedIn('header');
-      const answer = await client.get('/me');
-      expect(answer.status).toBe(403);
-      expect(answer.body).toMatchObject({
+      const response = await client.get('/me');
+      expect(response.status).toBe(403);
+      expect(response.body).toMatchObject({
         claimValidationErrors: [{ id: 'plan', reason: { message: 'wrong value' } }],
       });
-      expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessHeader: 'set', frontToken: 'set' });
+      expect(tokenTraffic(response)).toEqual({ ...NOTHING, accessHeader: 'set', frontToken: 'set' });
       expect((await client.get('/me')).status).toBe(403);
       expect(fetches).toBe(1);
     });
@@ -137,9 +137,9 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
   it('are all reported, in the order of their validators (T212-T214, S079)', async () => {
     const validators = [failing('a'), failing('b', 'because'), failing('c', { deep: [1] }), failing('a')];
     await withValidators(validators, async ({ signedIn }) => {
-      const answer = await (await signedIn('cookie')).get('/me');
-      expect(answer.status).toBe(403);
-      expect(answer.text).toBe(
+      const response = await (await signedIn('cookie')).get('/me');
+      expect(response.status).toBe(403);
+      expect(response.text).toBe(
         '{"message":"invalid claim","claimValidationErrors":[{"id":"a"},{"id":"b","reason":"because"},{"id":"c","reason":{"deep":[1]}},{"id":"a"}]}',
       );
     });
@@ -176,7 +176,7 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
     );
   });
 
-  it('are answered the same when a handler checks them (T217, T218)', async () => {
+  it('get the same response when a handler checks them (T217, T218)', async () => {
     fetched = 'free';
     const guarded: Record<string, GuardedHandler> = {
       pro: (session) => session.assertClaims([isPro]),
@@ -189,9 +189,9 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
         calls.length = 0;
         expect(tokenTraffic(await client.get('/run/none'))).toEqual(NOTHING);
         expect(calls).toEqual([]);
-        const answer = await client.get('/run/pro');
-        expect(answer.status).toBe(403);
-        expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessCookie: 'set', frontToken: 'set' });
+        const response = await client.get('/run/pro');
+        expect(response.status).toBe(403);
+        expect(tokenTraffic(response)).toEqual({ ...NOTHING, accessCookie: 'set', frontToken: 'set' });
       },
       { guarded },
     );
@@ -249,14 +249,14 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
       },
     ],
     ['rejects', async () => Promise.reject(new Error('secret of the validator'))],
-    ['answers nonsense', () => undefined],
+    ['returns nonsense', () => undefined],
   ])('stop the request when a validator %s (S078, S079)', async (_case, validate) => {
     const broken = { id: 'broken', validate } as unknown as SessionClaimValidator;
     await withValidators([broken], async ({ signedIn }) => {
-      const answer = await (await signedIn('cookie')).get('/me');
-      expect(answer.status).toBe(500);
-      expect(answer.text).not.toContain('secret');
-      expect(answer.text).not.toContain('userId');
+      const response = await (await signedIn('cookie')).get('/me');
+      expect(response.status).toBe(500);
+      expect(response.text).not.toContain('secret');
+      expect(response.text).not.toContain('userId');
     });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { remoteCore, type RateLimitedAttempt, type SessionModuleOptions } from 'nest-sessions';
-import { FakeCore, GOOD_ANSWERS, reset, sendJson } from '../support/fake-core.js';
+import { FakeCore, GOOD_RESPONSES, reset, sendJson } from '../support/fake-core.js';
 import { ProcessWarnings } from '../support/process-warnings.js';
 import { SessionClient } from '../support/session-client.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
@@ -32,9 +32,9 @@ describe.each(ADAPTERS)('an instance on %s that starts while it cannot have the 
     const second = await TestApplication.on(adapter).store(store).with({ rateLimit: { limiter } }).start();
     for (const path of ['/me', '/optional', '/checked']) {
       for (let i = 0; i < 3; i++) {
-        const answer = await second.http.send({ path, headers: bearer(accessToken) });
-        expect([answer.status, answer.text, answer.header('retry-after')]).toEqual(TRY_LATER);
-        expect(answer.lines('set-cookie')).toEqual([]);
+        const response = await second.http.send({ path, headers: bearer(accessToken) });
+        expect([response.status, response.text, response.header('retry-after')]).toEqual(TRY_LATER);
+        expect(response.lines('set-cookie')).toEqual([]);
       }
     }
     expect((await second.http.send({ path: '/me' })).status).toBe(401); // for that no key is needed
@@ -101,7 +101,7 @@ describe.each(ADAPTERS)('an instance on %s that starts while it cannot have the 
     goAway();
     const { http } = await TestApplication.on(adapter).with({ core, rateLimit: { limiter } }).start();
     const refresh = async (): Promise<number> => {
-      const headers = { 'st-auth-mode': 'header', ...bearer(GOOD_ANSWERS.refreshed.refreshToken.token) };
+      const headers = { 'st-auth-mode': 'header', ...bearer(GOOD_RESPONSES.refreshed.refreshToken.token) };
       return (await http.send({ method: 'POST', path: '/auth/session/refresh', headers })).status;
     };
     expect([await refresh(), await refresh(), attempts]).toEqual([503, 503, []]);
@@ -111,7 +111,7 @@ describe.each(ADAPTERS)('an instance on %s that starts while it cannot have the 
   it.each([
     ['fails', () => Promise.reject(new Error('the counter is away'))],
     ['does not end', () => new Promise<never>(() => undefined)],
-  ])('answers as ever where giving back an attempt %s', async (_what, giveBack) => {
+  ])('responds as ever where giving back an attempt %s', async (_what, giveBack) => {
     const warnings = new ProcessWarnings();
     const { store, failing } = await watchedStore();
     const rateLimit = { limiter: () => ({ allowed: true as const, giveBack }), timeoutMs: 20 };
@@ -142,14 +142,14 @@ describe.each(ADAPTERS)('an instance on %s that starts while it cannot have the 
     const ofNewKey = jwt({ ...V5_HEADER, kid: `d-${TEST_START_MS}` }, V5_CLAIMS);
     expect([await status(good), await status(good)]).toEqual([503, 503]);
 
-    fake.on('/.well-known/jwks.json', sendJson(GOOD_ANSWERS.keys));
+    fake.on('/.well-known/jwks.json', sendJson(GOOD_RESPONSES.keys));
     expect(await status(good)).toBe(200);
     clock.advance(500);
     fake.on('/.well-known/jwks.json', reset);
     expect([await status(ofNewKey), await status(ofNewKey), await status(good)]).toEqual([503, 503, 200]);
     expect(attempts).toEqual([]);
 
-    fake.on('/.well-known/jwks.json', sendJson(GOOD_ANSWERS.keys));
+    fake.on('/.well-known/jwks.json', sendJson(GOOD_RESPONSES.keys));
     clock.advance(500);
     expect(await status(ofNewKey)).toBe(401);
     await application.close();

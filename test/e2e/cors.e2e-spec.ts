@@ -63,8 +63,8 @@ describe.each([
       expect(headers.get('access-control-allow-methods')).toContain('DELETE');
       expect(headers.get('vary')).toMatch(/origin/i);
 
-      const answer = await fetch(url, { method: 'DELETE', headers: { origin } });
-      expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
+      const response = await fetch(url, { method: 'DELETE', headers: { origin } });
+      expect(response.headers.get('access-control-allow-origin')).toBe(origin);
     },
   );
 
@@ -77,7 +77,7 @@ describe.each([
     'null',
   ])('reflects nothing to %s (S070, S071)', async (origin) => {
     expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull();
-    const answer = await fetch(url, { method: 'DELETE', headers: { origin } });
-    expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+    const response = await fetch(url, { method: 'DELETE', headers: { origin } });
+    expect(response.headers.get('access-control-allow-origin')).toBeNull();
   });
 });

@@ -43,15 +43,15 @@ describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
     const appInfo = { ...SHOP, apiGatewayPath: '/gw' };
     const options = { appInfo, accessTokenPath: '/access', cookieDomain: '.shop.io' };
     const { client } = await TestApplication.on(adapter).with(options).start();
-    const answer = await client('cookie').login();
-    expect(answer.setCookie('sAccessToken')).toMatchObject({ path: '/access', domain: '.shop.io' });
-    expect(answer.setCookie('sRefreshToken')).toMatchObject({
+    const response = await client('cookie').login();
+    expect(response.setCookie('sAccessToken')).toMatchObject({ path: '/access', domain: '.shop.io' });
+    expect(response.setCookie('sRefreshToken')).toMatchObject({
       path: '/gw/auth/session/refresh',
       domain: '.shop.io',
     });
   });
 
-  it('answers 500 without tokens when an override adds a name of the session again (T21)', async () => {
+  it('responds with 500 without tokens when an override adds a name of the session again (T21)', async () => {
     const functions = (original: RecipeInterface): RecipeInterface => ({
       ...original,
       createNewSession: (input) =>
@@ -62,9 +62,9 @@ describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
     });
     const options = { override: { functions } };
     const { client } = await TestApplication.on(adapter).with(options).start();
-    const answer = await client('cookie').post('/login', { userId: 'user-1' });
-    expect(answer.status).toBe(500);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    const response = await client('cookie').post('/login', { userId: 'user-1' });
+    expect(response.status).toBe(500);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
   });
 
   it('signs with the key that never changes when told to (T26)', async () => {
@@ -116,9 +116,9 @@ describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
     async (apiDomain, websiteDomain) => {
       const appInfo = { appName: 'Shop', apiDomain, websiteDomain };
       const { client } = await TestApplication.on(adapter).with({ appInfo, cookieSameSite: 'none' }).start();
-      const answer = await client('cookie').login();
+      const response = await client('cookie').login();
       for (const name of ['sAccessToken', 'sRefreshToken']) {
-        expect(answer.setCookie(name)?.line).toMatch(/; HttpOnly; SameSite=None$/);
+        expect(response.setCookie(name)?.line).toMatch(/; HttpOnly; SameSite=None$/);
       }
     },
   );

@@ -10,7 +10,7 @@ import {
   tokenTraffic,
 } from '../support/token-traffic.js';
 
-/** What Express and Fastify have in common. */
+/** The members that Express and Fastify have in common. */
 interface AppResponse {
   header(name: string, value: string): unknown;
 }
@@ -54,10 +54,10 @@ describe.each(ADAPTERS)('signing in on %s', (adapter) => {
 
   it('writes both cookies, the front token and the anti-csrf token (T1-T4)', async () => {
     const client = application.client('cookie');
-    const answer = await client.login();
-    expect(tokenTraffic(answer)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
-    expect(answer.header('access-control-expose-headers')).toBe('front-token, anti-csrf');
-    const [access, refresh] = [answer.setCookie('sAccessToken'), answer.setCookie('sRefreshToken')];
+    const response = await client.login();
+    expect(tokenTraffic(response)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
+    expect(response.header('access-control-expose-headers')).toBe('front-token, anti-csrf');
+    const [access, refresh] = [response.setCookie('sAccessToken'), response.setCookie('sRefreshToken')];
     expect(access).toMatchObject({ path: '/', domain: undefined });
     expect(refresh).toMatchObject({ path: '/auth/session/refresh', domain: undefined });
     for (const cookie of [access, refresh]) {
@@ -71,31 +71,36 @@ describe.each(ADAPTERS)('signing in on %s', (adapter) => {
     ['absent', undefined],
     ['"header"', 'header'],
     ['unknown', 'carrier-pigeon'],
-  ])('answers with headers and no cookies when st-auth-mode is %s (T5, T7)', async (_case, mode) => {
-    const answer = await application.send({
+  ])('responds with headers and no cookies when st-auth-mode is %s (T5, T7)', async (_case, mode) => {
+    const response = await application.send({
       method: 'POST',
       path: '/login',
       headers: { 'st-auth-mode': mode },
       body: { userId: 'user-1' },
     });
-    expect(tokenTraffic(answer)).toEqual(HEADERS_SET);
-    expect(answer.lines('set-cookie')).toEqual([]);
-    expect(answer.header('access-control-expose-headers')).toBe(
+    expect(tokenTraffic(response)).toEqual(HEADERS_SET);
+    expect(response.lines('set-cookie')).toEqual([]);
+    expect(response.header('access-control-expose-headers')).toBe(
       'front-token, st-access-token, st-refresh-token',
     );
   });
 
   it('reads st-auth-mode in any letter case (T6)', async () => {
     const headers = { 'st-auth-mode': 'CooKie' };
-    const answer = await application.send({ method: 'POST', path: '/login', headers, body: { userId: 'u' } });
-    expect(tokenTraffic(answer)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
+    const response = await application.send({
+      method: 'POST',
+      path: '/login',
+      headers,
+      body: { userId: 'u' },
+    });
+    expect(tokenTraffic(response)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
   });
 
   it('takes the cookies of an older session away when tokens go by header (T11)', async () => {
-    const answer = await application
+    const response = await application
       .client('header')
       .post('/login', { userId: 'user-1' }, { cookie: 'sAccessToken=' });
-    expect(tokenTraffic(answer)).toEqual({
+    expect(tokenTraffic(response)).toEqual({
       ...HEADERS_SET,
       accessCookie: 'deleted',
       refreshCookie: 'deleted',
@@ -103,23 +108,23 @@ describe.each(ADAPTERS)('signing in on %s', (adapter) => {
   });
 
   it('leaves a lone refresh cookie alone when tokens go by header (T12)', async () => {
-    const answer = await application
+    const response = await application
       .client('header')
       .post('/login', { userId: 'user-1' }, { cookie: 'sRefreshToken=x' });
-    expect(tokenTraffic(answer)).toEqual(HEADERS_SET);
+    expect(tokenTraffic(response)).toEqual(HEADERS_SET);
   });
 
   it('empties the header tokens of an older session when tokens go by cookie (T13)', async () => {
-    const answer = await application
+    const response = await application
       .client('cookie')
       .post('/login', { userId: 'user-1' }, { authorization: 'Bearer anything' });
-    expect(tokenTraffic(answer)).toEqual({
+    expect(tokenTraffic(response)).toEqual({
       ...COOKIES_SET,
       accessHeader: 'emptied',
       refreshHeader: 'emptied',
       antiCsrf: 'set',
     });
-    expect(answer.header('access-control-expose-headers')).toBe(
+    expect(response.header('access-control-expose-headers')).toBe(
       'st-access-token, st-refresh-token, front-token, anti-csrf',
     );
   });
@@ -159,8 +164,8 @@ describe.each(ADAPTERS)('signing in on %s', (adapter) => {
   it.each(['cookie', 'header'] as const)(
     'gives a token ten claims of its own, version 5 and a rotating key, by %s (T22, T25)',
     async (mode) => {
-      const answer = await application.client(mode).login();
-      const token = answer.header('st-access-token') ?? answer.setCookie('sAccessToken')?.value;
+      const response = await application.client(mode).login();
+      const token = response.header('st-access-token') ?? response.setCookie('sAccessToken')?.value;
       expect(jwtHeader(token)).toMatchObject({ version: '5', typ: 'JWT', alg: 'RS256' });
       expect(jwtHeader(token)['kid']).toMatch(/^d-\d+$/);
       expect(Object.keys(jwtClaims(token)).sort()).toEqual([
@@ -171,8 +176,8 @@ describe.each(ADAPTERS)('signing in on %s', (adapter) => {
   );
 
   it("drops undefined values, keeps null, and leaves the caller's object alone (T23, T24)", async () => {
-    const answer = await application.client('header').post('/open/undefined-values');
-    const { payload, inToken } = answer.body as { payload: object; inToken: object };
+    const response = await application.client('header').post('/open/undefined-values');
+    const { payload, inToken } = response.body as { payload: object; inToken: object };
     expect(payload).toEqual({ kept: null, iss: 'mine' });
     expect(inToken).toMatchObject({ kept: null, iss: 'https://api.shop.io/auth' });
     expect(inToken).not.toHaveProperty('gone');
@@ -180,31 +185,31 @@ describe.each(ADAPTERS)('signing in on %s', (adapter) => {
 
   it('describes the session to the browser in the front token (T27)', async () => {
     const client = application.client('cookie');
-    const answer = await client.login('user-1', { payload: { name: 'Ünï ✓' } });
+    const response = await client.login('user-1', { payload: { name: 'Ünï ✓' } });
     const front = client.front;
     expect(Object.keys(front)).toEqual(['uid', 'ate', 'up']);
     expect(front).toMatchObject({ uid: 'user-1', up: { rsub: 'user-1', name: 'Ünï ✓' } });
     expect(front.up['exp']).toBe(Math.floor(front.ate / 1000));
-    expect(front.up).toEqual(jwtClaims(answer.setCookie('sAccessToken')?.value));
+    expect(front.up).toEqual(jwtClaims(response.setCookie('sAccessToken')?.value));
   });
 
-  it('answers two sign-ins in one response with the tokens of the second (T33)', async () => {
-    const answer = await application.client('cookie').post('/open/twice');
-    expect(tokenTraffic(answer)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
-    expect(readFrontToken(answer.header('front-token') ?? '').uid).toBe('second');
-    expect(jwtClaims(answer.setCookie('sAccessToken')?.value)['sub']).toBe('second');
+  it('sends the tokens of the second of two sign-ins in one response (T33)', async () => {
+    const response = await application.client('cookie').post('/open/twice');
+    expect(tokenTraffic(response)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
+    expect(readFrontToken(response.header('front-token') ?? '').uid).toBe('second');
+    expect(jwtClaims(response.setCookie('sAccessToken')?.value)['sub']).toBe('second');
   });
 
-  it('answers a sign-in that is revoked in the same response with deletions (T34, Q25)', async () => {
-    const answer = await application.client('cookie').post('/open/and-out');
-    expect(tokenTraffic(answer)).toEqual(COOKIES_CLEARED);
-    expect(answer.header('access-control-expose-headers')).toBe('front-token, anti-csrf');
+  it('sends deletions for a sign-in that is revoked in the same response (T34, Q25)', async () => {
+    const response = await application.client('cookie').post('/open/and-out');
+    expect(tokenTraffic(response)).toEqual(COOKIES_CLEARED);
+    expect(response.header('access-control-expose-headers')).toBe('front-token, anti-csrf');
     const byHeader = await application.client('header').post('/open/and-out');
     expect(tokenTraffic(byHeader)).toEqual(HEADERS_CLEARED);
   });
 
   it("adds to the application's list of exposed headers (T35)", async () => {
-    const answer = await application.client('cookie').post('/open/exposing');
-    expect(answer.header('access-control-expose-headers')).toBe('customValue, front-token, anti-csrf');
+    const response = await application.client('cookie').post('/open/exposing');
+    expect(response.header('access-control-expose-headers')).toBe('customValue, front-token, anti-csrf');
   });
 });

@@ -16,7 +16,7 @@ import {
 } from 'nest-sessions';
 import type { HttpResponse } from 'nest-sessions/core';
 import type { OpenHandler } from '../support/demo.controller.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 import { BOTH_CLEARED, COOKIES_SET, NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
@@ -61,23 +61,23 @@ const open: Record<string, OpenHandler> = {
   },
 };
 
-/** What a route that throws is answered with; twice, because the first must not hurt the second. */
-async function answerTo(
+/** The response of a route that throws; asked for twice, because the first must not hurt the second. */
+async function responseTo(
   adapter: Adapter,
   name: ErrorName | 'after-sign-in' | 'signed-in-but',
   options: Partial<SessionModuleOptions> = {},
-): Promise<Answer> {
-  let answer: Answer | undefined;
+): Promise<ClientResponse> {
+  let response: ClientResponse | undefined;
   await TestApplication.on(adapter)
     .with(options)
     .handlers({ open })
     .run(async ({ send }) => {
       const headers = { 'st-auth-mode': 'cookie' };
       await send({ path: `/open/${name}`, headers });
-      answer = await send({ path: `/open/${name}`, headers });
+      response = await send({ path: `/open/${name}`, headers });
     });
-  if (answer === undefined) throw new Error('There was no answer');
-  return answer;
+  if (response === undefined) throw new Error('There was no response');
+  return response;
 }
 
 describe.each(ADAPTERS)('errors from a handler on %s', (adapter) => {
@@ -101,47 +101,47 @@ describe.each(ADAPTERS)('errors from a handler on %s', (adapter) => {
     ['own', 500, '{"statusCode":500,"message":"Internal server error"}', NOTHING, ''],
     ['http', 409, '{"mine":true}', NOTHING, ''],
   ] as const)(
-    '%s is answered with %i and these bytes (S085) %#',
+    '%s gets a response with %i and these bytes (S085) %#',
     async (name, status, text, traffic, _facts) => {
-      const answer = await answerTo(adapter, name);
-      expect([answer.status, answer.text]).toEqual([status, text]);
-      expect(tokenTraffic(answer)).toEqual(traffic);
-      expect(answer.header('content-type')).toBe('application/json; charset=utf-8');
-      expect(answer.header('retry-after')).toBe(name === 'unavailable' ? '7' : undefined);
+      const response = await responseTo(adapter, name);
+      expect([response.status, response.text]).toEqual([status, text]);
+      expect(tokenTraffic(response)).toEqual(traffic);
+      expect(response.header('content-type')).toBe('application/json; charset=utf-8');
+      expect(response.header('retry-after')).toBe(name === 'unavailable' ? '7' : undefined);
     },
   );
 
   it('takes back what the handler had written, unless told not to (T236, T237)', async () => {
-    expect(tokenTraffic(await answerTo(adapter, 'after-sign-in'))).toEqual(BOTH_CLEARED);
-    expect(tokenTraffic(await answerTo(adapter, 'signed-in-but'))).toEqual(COOKIES_SET);
+    expect(tokenTraffic(await responseTo(adapter, 'after-sign-in'))).toEqual(BOTH_CLEARED);
+    expect(tokenTraffic(await responseTo(adapter, 'signed-in-but'))).toEqual(COOKIES_SET);
   });
 
   it('uses the configured status codes (T244, T245)', async () => {
     const options = { sessionExpiredStatusCode: 440, invalidClaimStatusCode: 499 };
     const statuses = { unauthorised: 440, 'try-refresh': 440, theft: 440, claims: 499 } as const;
     for (const [name, status] of Object.entries(statuses)) {
-      expect((await answerTo(adapter, name as ErrorName, options)).status).toBe(status);
+      expect((await responseTo(adapter, name as ErrorName, options)).status).toBe(status);
     }
   });
 });
 
 describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
-  const answer = (response: HttpResponse, body: unknown): void => {
+  const respond = (response: HttpResponse, body: unknown): void => {
     response.setStatusCode(418);
     response.sendJSONResponse(body);
   };
   const handlers: Required<SessionErrorHandlers> = {
     onUnauthorised: (message, request, response) =>
-      answer(response, ['unauthorised', message, request.getMethod()]),
-    onTryRefreshToken: (message, _request, response) => answer(response, ['try refresh', message]),
+      respond(response, ['unauthorised', message, request.getMethod()]),
+    onTryRefreshToken: (message, _request, response) => respond(response, ['try refresh', message]),
     onClearDuplicateSessionCookies: (message, _request, response) =>
-      answer(response, ['duplicates', message]),
-    onDuplicateSessionCookies: (message, _request, response) => answer(response, ['two cookies', message]),
+      respond(response, ['duplicates', message]),
+    onDuplicateSessionCookies: (message, _request, response) => respond(response, ['two cookies', message]),
     onTokenTheftDetected: (handle, userId, recipeUserId, _request, response) =>
-      answer(response, ['theft', handle, userId, recipeUserId]),
+      respond(response, ['theft', handle, userId, recipeUserId]),
     onInvalidClaim: async (errors, _request, response) => {
       await Promise.resolve();
-      answer(response, ['claims', errors]);
+      respond(response, ['claims', errors]);
     },
   };
 
@@ -152,16 +152,16 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
     ['two-cookies', ['two cookies', expect.stringMatching(/set olderCookieDomain/)], NOTHING],
     ['theft', ['theft', 'handle', 'user-1', 'user-1'], BOTH_CLEARED],
     ['claims', ['claims', [{ id: 'role', reason: 'no' }]], NOTHING],
-  ] as const)('answer %s in their own way (T241)', async (name, body, traffic) => {
-    const received = await answerTo(adapter, name, { errorHandlers: handlers });
+  ] as const)('respond to %s in their own way (T241)', async (name, body, traffic) => {
+    const received = await responseTo(adapter, name, { errorHandlers: handlers });
     expect([received.status, received.body]).toEqual([418, body]);
     expect(tokenTraffic(received)).toEqual(traffic);
   });
 
   it('run after the tokens have been cleared (T242)', async () => {
     const onUnauthorised: SessionErrorHandlers['onUnauthorised'] = (_message, _request, response) =>
-      answer(response, response.getHeaderValues('front-token'));
-    const received = await answerTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
+      respond(response, response.getHeaderValues('front-token'));
+    const received = await responseTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
     expect(received.body).toEqual(['remove']);
   });
 
@@ -169,7 +169,7 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
     ['an Error', () => new Error(TOKEN), 500, '{"statusCode":500,"message":"Internal server error"}'],
     ['an HttpException', () => new HttpException({ mine: true }, 409), 409, '{"mine":true}'],
   ])(
-    'that throw %s leave the answer to Nest, and the process runs on (T243)',
+    'that throw %s leave the response to Nest, and the process runs on (T243)',
     async (_case, make, status, text) => {
       for (const onUnauthorised of [
         () => {
@@ -177,7 +177,7 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
         },
         async () => Promise.reject(make()),
       ]) {
-        const received = await answerTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
+        const received = await responseTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
         expect([received.status, received.text]).toEqual([status, text]);
       }
     },

@@ -74,8 +74,11 @@ describe.each(ADAPTERS)('a sign-in that the page of another site forces on %s', 
     ['a frame', { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }],
   ])('plants nothing by GET from %s, with allowedOrigins (S070)', async (_what, headers) => {
     const { send } = await start({ ...listed, ...byCookie });
-    const answer = await send({ path: '/callback', headers: { ...headers, 'sec-fetch-site': 'cross-site' } });
-    expect([answer.status, tokenTraffic(answer)]).toEqual([401, NOTHING]);
+    const response = await send({
+      path: '/callback',
+      headers: { ...headers, 'sec-fetch-site': 'cross-site' },
+    });
+    expect([response.status, tokenTraffic(response)]).toEqual([401, NOTHING]);
   });
 
   it.each([
@@ -90,8 +93,8 @@ describe.each(ADAPTERS)('a sign-in that the page of another site forces on %s', 
   ])('is told from %s, which signs in (S070)', async (_what, method, headers) => {
     for (const options of [listed, {}]) {
       const { send } = await start({ ...options, ...byCookie });
-      const answer = await send({ method, path: '/callback', headers: headers });
-      expect(tokenTraffic(answer).refreshCookie).toBe('set');
+      const response = await send({ method, path: '/callback', headers: headers });
+      expect(tokenTraffic(response).refreshCookie).toBe('set');
     }
   });
 

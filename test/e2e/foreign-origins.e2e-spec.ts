@@ -29,8 +29,8 @@ describe.each(CONFIGURATIONS)('requests of pages that $how, on $adapter', ({ ada
     'take no tokens away by a refresh to which the browser adds no cookies: %s (S070)',
     async (_what, headers) => {
       const { send } = await shop.start();
-      const answer = await send({ method: 'POST', path: '/auth/session/refresh', headers });
-      expect(outcomeOf(answer)).toEqual(refused('unauthorised'));
+      const response = await send({ method: 'POST', path: '/auth/session/refresh', headers });
+      expect(outcomeOf(response)).toEqual(refused('unauthorised'));
     },
   );
 
@@ -108,7 +108,7 @@ describe.each(ADAPTERS)('the pages of one application on several sites, on %s', 
       [{}, OURS, crossSite('https://second.example')].map((headers) => browser.get('/me', headers)),
     );
     expect(new Set(seen.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
-    for (const answer of seen) expect(answer.header('vary') ?? '').not.toMatch(/origin|sec-fetch/i);
+    for (const response of seen) expect(response.header('vary') ?? '').not.toMatch(/origin|sec-fetch/i);
     const refused401 = await browser.post('/me', {}, crossSite('https://second.example'));
     expect([refused401.status, refused401.header('vary') ?? '']).toEqual([
       401,

@@ -179,11 +179,11 @@ describe.each(ADAPTERS)('the guard and its decorators on %s', (adapter) => {
     async (path, without, withSession) => {
       const anonymous = await application.send({ path: `/${path}` });
       expect(anonymous.text).toBe(without === 401 ? '{"message":"unauthorised"}' : '{"user":null}');
-      const answer = await client.get(`/${path}`);
-      expect(answer.body).toEqual(
+      const response = await client.get(`/${path}`);
+      expect(response.body).toEqual(
         Array.isArray(withSession) ? rejection(withSession) : { user: withSession },
       );
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
+      expect(tokenTraffic(response)).toEqual(NOTHING);
     },
   );
 

@@ -37,7 +37,7 @@ const withOptions = (
 ): Promise<void> => TestApplication.on('express').with(options).run(test);
 
 describe('a guard that has nothing to wait for', () => {
-  it('answers without a promise, for a known token and for a new one whose key is at hand', async () => {
+  it('returns without a promise, for a known token and for a new one whose key is at hand', async () => {
     await withOptions({}, async (application) => {
       const guard = application.app.get(SessionGuard);
       const token = await accessTokenOf(application);
@@ -125,10 +125,10 @@ describe('a replaced getSession that lends a session to a request without a toke
       })
       .start();
     lent = await accessTokenOf(application);
-    const answer = await application.http.send({ method: 'POST', path: '/run/merge' });
-    expect(answer.status).toBe(200);
-    expect(answer.header('st-access-token') !== undefined).toBe(sentBy === 'header');
-    expect(answer.setCookie('sAccessToken') !== undefined).toBe(sentBy === 'cookie');
+    const response = await application.http.send({ method: 'POST', path: '/run/merge' });
+    expect(response.status).toBe(200);
+    expect(response.header('st-access-token') !== undefined).toBe(sentBy === 'header');
+    expect(response.setCookie('sAccessToken') !== undefined).toBe(sentBy === 'cookie');
   });
 });
 
@@ -279,7 +279,7 @@ describe.each(ADAPTERS)('a session that was found at once on %s', (adapter) => {
     const users = await Promise.all(
       Array.from({ length: 40 }, async (_, n) => (await clients[n % 4]?.get('/me'))?.body),
     );
-    expect(users.map((answer) => (answer as { userId: string }).userId)).toEqual(
+    expect(users.map((response) => (response as { userId: string }).userId)).toEqual(
       Array.from({ length: 40 }, (_, n) => 'abcd'[n % 4]),
     );
   });
@@ -317,7 +317,7 @@ describe('the signature of a token that nothing remembers', () => {
     });
   });
 
-  it('is checked once where the token alone is the answer', async () => {
+  it('is checked once where the token alone decides', async () => {
     await withOptions({ maxCachedTokens: 0 }, async ({ signedIn }) => {
       const client = await signedIn('header');
       expect(await checksIn(() => client.get('/me'))).toBe(1);

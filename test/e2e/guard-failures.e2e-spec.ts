@@ -26,8 +26,8 @@ describe.each(ADAPTERS)('a guard whose parts fail on %s', (adapter) => {
     const { sessions, send } = await TestApplication.on(adapter).with(options).start();
     const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
     const cookie = `sAccessToken=${session.getAccessToken()}`;
-    const answer = await send({ method: 'POST', path: '/me', headers: { cookie } });
-    expect([answer.status, answer.text]).toEqual([
+    const response = await send({ method: 'POST', path: '/me', headers: { cookie } });
+    expect([response.status, response.text]).toEqual([
       500,
       '{"statusCode":500,"message":"Internal server error"}',
     ]);
@@ -38,9 +38,9 @@ describe.each(ADAPTERS)('a guard whose parts fail on %s', (adapter) => {
     const { signedIn } = await TestApplication.on(adapter).store(store).start();
     const client = await signedIn('cookie');
     failingCalls.add('findSession');
-    const answer = await client.get('/checked');
-    expect([answer.status, answer.header('retry-after')]).toEqual([503, '1']);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    const response = await client.get('/checked');
+    expect([response.status, response.header('retry-after')]).toEqual([503, '1']);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
   });
 });
 
@@ -62,7 +62,7 @@ describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) =
     }
   });
 
-  it('can be taught another context by a subclass, throws there and never answers by itself (S078, S081 HTTP part)', async () => {
+  it('can be taught another context by a subclass, throws there and never responds by itself (S078, S081 HTTP part)', async () => {
     class GraphqlGuard extends SessionGuard {
       protected override getRequestAndResponse(context: ExecutionContext) {
         const { req, res } = context.getArgByIndex<{ req: unknown; res: unknown }>(2);
@@ -74,19 +74,19 @@ describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) =
       .providers(GraphqlGuard)
       .start();
     const req = { headers: {}, method: 'POST', url: '/graphql' };
-    const answers: string[] = [];
-    const answering = ['end', 'send', 'json', 'status', 'writeHead', 'write'] as const;
+    const responses: string[] = [];
+    const sending = ['end', 'send', 'json', 'status', 'writeHead', 'write'] as const;
     const res = {
       getHeader: () => undefined,
       setHeader: () => undefined,
       removeHeader: () => undefined,
-      ...Object.fromEntries(answering.map((name) => [name, () => answers.push(name)])),
+      ...Object.fromEntries(sending.map((name) => [name, () => responses.push(name)])),
     };
     const context = contextOf('graphql', undefined, undefined, { req, res });
     await expect(app.get(GraphqlGuard).canActivate(context)).rejects.toMatchObject({
       type: 'UNAUTHORISED',
     });
-    expect(answers).toEqual([]);
+    expect(responses).toEqual([]);
   });
 });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { fcRuns } from '../fixtures/fc-runs.js';
 import { mangledHeaders, routes, spelledPath } from '../fixtures/hostile-input.js';
-import type { Answer, RequestToSend } from '../support/http-client.js';
+import type { ClientResponse, RequestToSend } from '../support/http-client.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
@@ -37,7 +37,7 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
 
   afterAll(() => application.close());
 
-  /** Where a token can be put, and what the refusal leaves alone. */
+  /** The places of a request that can hold a token. */
   const PLACES: Record<string, (token: string) => RequestToSend> = {
     'as bearer': (token) => ({ path: '/me', headers: { authorization: `Bearer ${token}` } }),
     'in the access cookie': (token) => ({
@@ -79,14 +79,14 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
     const token = kinds[kind] ?? '';
     expect(token).not.toBe('');
     for (const [place, request] of Object.entries(PLACES)) {
-      const answer = await application.send(request(token));
-      expect([kind, place, answer.status, answer.text]).toEqual([
+      const response = await application.send(request(token));
+      expect([kind, place, response.status, response.text]).toEqual([
         kind,
         place,
         401,
         '{"message":"unauthorised"}',
       ]);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
+      expect(tokenTraffic(response)).toEqual(NOTHING);
     }
     const optional = await application.send({
       path: '/optional',
@@ -103,8 +103,8 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
         { authorization: `Bearer ${token}` },
         { cookie: `sRefreshToken=${encodeURIComponent(token)}` },
       ]) {
-        const answer = await application.send({ method: 'POST', path: REFRESH, headers });
-        expect([kind, answer.status, answer.text]).toEqual([kind, 401, '{"message":"unauthorised"}']);
+        const response = await application.send({ method: 'POST', path: REFRESH, headers });
+        expect([kind, response.status, response.text]).toEqual([kind, 401, '{"message":"unauthorised"}']);
       }
     }
     expect(application.events.filter(({ type }) => type !== 'session.created')).toEqual([]);
@@ -140,7 +140,7 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
     ]);
   });
 
-  /** What the library and frameworks use inside; a request that says it must change nothing. */
+  /** Names that the library and frameworks use inside; a request with one of them must change nothing. */
   const INTERNAL_NAMES = [
     'nest-sessions:request', 'nest-sessions:route-rules', 'isGuarded', 'isPublic', 'session', 'sessionRequired',
     'checkDatabase', 'antiCsrfCheck', 'overrideGlobalClaimValidators', 'errorResponder', 'userContext', '_default',
@@ -159,8 +159,8 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
       ).join('&');
       const body = Object.fromEntries(INTERNAL_NAMES.map((name) => [name, value]));
       for (const path of ['/me', '/checked', '/with-anti-csrf']) {
-        const answer = await application.send({ method: 'POST', path: `${path}?${query}`, headers });
-        expect([answer.status, answer.text]).toEqual([401, '{"message":"unauthorised"}']);
+        const response = await application.send({ method: 'POST', path: `${path}?${query}`, headers });
+        expect([response.status, response.text]).toEqual([401, '{"message":"unauthorised"}']);
         // Fastify refuses a body with these names by itself
         expect([400, 401]).toContain((await application.send({ method: 'POST', path, body })).status);
         const withoutToken = await browser.post(`${path}?${query}`, undefined, {
@@ -176,10 +176,10 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
     const reached = new Set<number>();
     await fc.assert(
       fc.asyncProperty(spelledPath, fc.constantFrom('GET', 'POST', 'PUT', 'HEAD'), async (path, method) => {
-        const answer = await application.send({ method, path });
-        reached.add(answer.status);
-        expect([400, 401, 404]).toContain(answer.status);
-        expect(answer.text).not.toContain('session":');
+        const response = await application.send({ method, path });
+        reached.add(response.status);
+        expect([400, 401, 404]).toContain(response.status);
+        expect(response.text).not.toContain('session":');
       }),
       {
         numRuns: RUNS,
@@ -199,10 +199,10 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
     const token = mobile.accessToken ?? '';
     await fc.assert(
       fc.asyncProperty(mangledHeaders(token), routes, async (headers, { method, path }) => {
-        const answer = await application.send({ method, path, headers, isAlone: true });
-        expect([200, 400, 401]).toContain(answer.status);
-        expect(answer.text).not.toMatch(/ at |node_modules|eyJ/);
-        expect(['mobile', undefined]).toContain((answer.body as { userId?: string }).userId);
+        const response = await application.send({ method, path, headers, isAlone: true });
+        expect([200, 400, 401]).toContain(response.status);
+        expect(response.text).not.toMatch(/ at |node_modules|eyJ/);
+        expect(['mobile', undefined]).toContain((response.body as { userId?: string }).userId);
       }),
       { numRuns: RUNS },
     );
@@ -222,7 +222,7 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
     ['spaces around', (token: string) => `Bearer   ${token}   `, 200],
   ])('Authorization with %s is read by the letter (S073)', async (_case, value, status) => {
     const headers = { authorization: value(mobile.accessToken ?? '') };
-    const answer: Answer = await application.send({ path: '/me', headers });
-    expect(answer.status).toBe(status);
+    const response: ClientResponse = await application.send({ path: '/me', headers });
+    expect(response.status).toBe(status);
   });
 });

@@ -10,7 +10,7 @@ const ROUNDS = 3;
 const REQUESTS = USERS * ROUNDS * 4;
 
 describe.each(ADAPTERS)('requests of many users at once on %s', (adapter) => {
-  it(`never meet: ${REQUESTS} interleaved ones of ${USERS} users, each answered as its owner's (S080)`, async () => {
+  it(`never meet: ${REQUESTS} interleaved ones of ${USERS} users, each with the response for its owner (S080)`, async () => {
     const handlers = {
       guarded: {
         /** Looks at the session before and after others had their turns, by every way there is. */

@@ -38,13 +38,13 @@ async function madeElsewhere(
   return session;
 }
 
-/** What every route that looks for a session answers. */
+/** The response of every route that looks for a session. */
 async function outcomesEverywhere(client: SessionClient): Promise<Outcome[]> {
-  const answers = [await client.copy().signOut(), await client.copy().refresh()];
+  const responses = [await client.copy().signOut(), await client.copy().refresh()];
   for (const path of ['/me', '/optional', '/checked', '/checked-optional', '/me']) {
-    answers.push(await client.copy().get(path));
+    responses.push(await client.copy().get(path));
   }
-  return answers.map(outcomeOf);
+  return responses.map(outcomeOf);
 }
 
 const REFUSED_EVERYWHERE = Array.from({ length: 7 }, () => refused('unauthorised'));
@@ -121,8 +121,8 @@ describe.each(ADAPTERS)('accessTokenIssuers on %s', (adapter) => {
   it('that does not name our own issuer stops the sign-in, before there is a session (S009)', async () => {
     const options = { accessTokenIssuers: [THERE] };
     const { client, sessions } = await TestApplication.on(adapter).with(options).start();
-    const answer = await client('cookie').post('/login', { userId: 'ada' });
-    expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
+    const response = await client('cookie').post('/login', { userId: 'ada' });
+    expect([response.status, tokenTraffic(response)]).toEqual([500, NOTHING]);
     await expect(sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' })).rejects.toThrow(
       /^createNewSession: accessTokenIssuers does not name this application's own issuer/,
     );
@@ -164,8 +164,8 @@ describe.each(ADAPTERS)('accessTokenAudience on %s', (adapter) => {
 
   it('that the sign-in forgets stops it, before there is a session (S009)', async () => {
     const { client, sessions } = await TestApplication.on(adapter).with(FOR_SHOP).start();
-    const answer = await client('cookie').post('/login', { userId: 'ada' });
-    expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
+    const response = await client('cookie').post('/login', { userId: 'ada' });
+    expect([response.status, tokenTraffic(response)]).toEqual([500, NOTHING]);
     await expect(sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' })).rejects.toThrow(
       /^createNewSession: .* put accessTokenAudience into accessTokenPayload as aud$/,
     );

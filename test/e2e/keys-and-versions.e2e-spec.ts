@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
 import type { Handlers } from '../support/demo.controller.js';
 import { DYNAMIC_TEST_KEY_CREATED_AT_MS, seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { jwtClaims, jwtHeader } from '../fixtures/jwt-parts.js';
 import { jwt, legacyToken, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
@@ -74,7 +74,7 @@ describe.each(ADAPTERS)('the signing keys under running sessions on %s', (adapte
     const { store, calls } = await watchedStore();
     const { send, clock } = await TestApplication.on(adapter).store(store).start();
     const asked = () => calls.filter((name) => name === 'findDynamicKeys').length;
-    const tryWith = (token: string): Promise<Answer> =>
+    const tryWith = (token: string): Promise<ClientResponse> =>
       send({ path: '/me', headers: { authorization: `Bearer ${token}` } });
     const made = (kid: string): string => jwt({ ...V5_HEADER, kid }, V5_CLAIMS);
     clock.advance(501);

@@ -21,7 +21,7 @@ import { MemoryStore } from '../../lib/stores/memory.store.js';
 import type { SessionStore } from '../../lib/stores/session-store.js';
 import { closeAfterTest } from '../support/close-after-test.js';
 import type { Call, Handlers } from '../support/demo.controller.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, sessionModule, TestApplication } from '../support/test-application.js';
 import {
@@ -55,7 +55,11 @@ class Pause {
 interface Slow {
   readonly application: TestApplication;
   /** Sends a request whose response has to wait, lets something happen meanwhile, and returns the late response. */
-  readonly during: (client: SessionClient, what: () => Promise<unknown>, path?: string) => Promise<Answer>;
+  readonly during: (
+    client: SessionClient,
+    what: () => Promise<unknown>,
+    path?: string,
+  ) => Promise<ClientResponse>;
 }
 
 async function slowApplication(
@@ -112,11 +116,11 @@ async function slowApplication(
     .start();
   const during: Slow['during'] = async (client, what, path = '/run/slow') => {
     pause = new Pause();
-    const answer = client.get(path);
+    const response = client.get(path);
     await pause.begun;
     await what();
     pause.end();
-    return answer;
+    return response;
   };
   return { application, during };
 }
@@ -132,9 +136,9 @@ async function refreshed(application: TestApplication, mode: 'cookie' | 'header'
 async function whileWaiting(
   application: TestApplication,
   call: 'refreshSession' | 'verifySession',
-  send: () => Promise<Answer>,
+  send: () => Promise<ClientResponse>,
   what: () => Promise<unknown>,
-): Promise<Answer> {
+): Promise<ClientResponse> {
   const core = application.app.get(CoreClient, { strict: false });
   const pause = new Pause();
   const original: unknown = Reflect.get(core, call);
@@ -291,18 +295,21 @@ describe.each(ADAPTERS)('a response that leaves late on %s', (adapter) => {
   });
 
   describe.each(['cookie', 'header'] as const)('of a call that waits for the core, by %s,', (mode) => {
-    const CALLS: [string, 'refreshSession' | 'verifySession', (client: SessionClient) => Promise<Answer>][] =
+    const CALLS: [
+      string,
+      'refreshSession' | 'verifySession',
+      (client: SessionClient) => Promise<ClientResponse>,
+    ][] = [
+      ['a refresh', 'refreshSession', async (client) => client.refresh()],
+      ['a guarded route', 'verifySession', async (client) => client.get('/checked')],
+      ['the list of own sessions', 'verifySession', async (client) => client.get('/auth/sessions')],
       [
-        ['a refresh', 'refreshSession', async (client) => client.refresh()],
-        ['a guarded route', 'verifySession', async (client) => client.get('/checked')],
-        ['the list of own sessions', 'verifySession', async (client) => client.get('/auth/sessions')],
-        [
-          'the revocation of own sessions',
-          'verifySession',
-          async (client) => client.post('/auth/sessions/revoke-others'),
-        ],
-        ['getSession without a guard', 'verifySession', async (client) => client.get('/open/reading')],
-      ];
+        'the revocation of own sessions',
+        'verifySession',
+        async (client) => client.post('/auth/sessions/revoke-others'),
+      ],
+      ['getSession without a guard', 'verifySession', async (client) => client.get('/open/reading')],
+    ];
 
     it.each(CALLS)(
       'takes no tokens of the user who has signed in since, if the session of the request has ended: %s (S046)',
@@ -390,10 +397,10 @@ describe.each(ADAPTERS)('a response that leaves late on %s', (adapter) => {
 
   it('carries no cookies of a new session that the page of another site has attached (S070)', async () => {
     const { application } = await slowApplication(adapter, { allowedOrigins: ['http://localhost:3000'] });
-    const answer = await application
+    const response = await application
       .client('cookie')
       .get('/open/attaching', { origin: 'https://evil.example' });
-    expect([answer.status, tokenTraffic(answer)]).toEqual([401, NOTHING]);
+    expect([response.status, tokenTraffic(response)]).toEqual([401, NOTHING]);
   });
 
   it('keeps the cookies of the application', async () => {
@@ -490,11 +497,11 @@ describe.each(DRIVERS)('a response of GraphQL that leaves late, by $name', (driv
       for (const what of ['signOut', 'login'] as const) {
         const client = await signedIn(mode, 'alice');
         pauseOfField = new Pause();
-        const answer = ask(client, '{ changing }');
+        const response = ask(client, '{ changing }');
         await pauseOfField.begun;
         await (what === 'login' ? client.login('bob') : client.copy().signOut());
         pauseOfField.end();
-        const late = await answer;
+        const late = await response;
         expect([what, read(late).data, tokenTraffic(late)]).toEqual([what, { changing: 'alice' }, NOTHING]);
       }
     },

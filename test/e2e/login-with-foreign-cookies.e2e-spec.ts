@@ -33,8 +33,8 @@ describe.each(ADAPTERS)('signing in with what an attacker planted on %s', (adapt
 
   it("replaces the attacker's cookies by a session with a new handle and new tokens (S034)", async () => {
     const victim = attacker.copy();
-    const answer = await victim.login('victim');
-    expect(tokenTraffic(answer)).toEqual(COOKIES_SET);
+    const response = await victim.login('victim');
+    expect(tokenTraffic(response)).toEqual(COOKIES_SET);
     expect(victim.front.up['sessionHandle']).not.toBe(attacker.front.up['sessionHandle']);
     for (const name of ['sAccessToken', 'sRefreshToken']) {
       expect(victim.cookie(name)).not.toBe(attacker.cookie(name));
@@ -48,12 +48,12 @@ describe.each(ADAPTERS)('signing in with what an attacker planted on %s', (adapt
 
   it("takes the attacker's cookies away when the victim signs in by header (S034)", async () => {
     const victim = application.client('header');
-    const answer = await victim.post(
+    const response = await victim.post(
       '/login',
       { userId: 'victim' },
       { cookie: `sAccessToken=${attacker.cookie('sAccessToken')}` },
     );
-    expect(tokenTraffic(answer)).toMatchObject({
+    expect(tokenTraffic(response)).toMatchObject({
       accessCookie: 'deleted',
       refreshCookie: 'deleted',
       accessHeader: 'set',
@@ -85,13 +85,13 @@ describe.each(ADAPTERS)('signing in with what an attacker planted on %s', (adapt
       authorization: 'Bearer admin',
       cookie: names.map((name) => `${name}=admin`).join('; '),
     };
-    const answer = await application.send({
+    const response = await application.send({
       method: 'POST',
       path: `/open/fixed-user?${query}`,
       headers,
       body: lies,
     });
-    expect(answer.body).toEqual({ userId: 'decided-by-the-server', tenantId: 'public' });
+    expect(response.body).toEqual({ userId: 'decided-by-the-server', tenantId: 'public' });
   });
 
   it('stores nothing for 500 requests of nobody (S042)', async () => {

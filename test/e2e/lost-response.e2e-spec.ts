@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { MemoryStore } from 'nest-sessions/core';
 import { seededMemoryStore } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { signedOut, outcomeOf } from '../support/token-traffic.js';
 
 const TABS = 200;
 
-describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => {
+describe.each(ADAPTERS)('refresh responses that never arrive on %s', (adapter) => {
   let store: MemoryStore;
   let application: TestApplication;
   let client: SessionClient;
@@ -24,16 +24,16 @@ describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => 
 
   afterAll(() => application.close());
 
-  /** The server answers, the client never hears of it. */
-  async function loseRefresh(by: SessionClient): Promise<Answer> {
+  /** The server responds, but the client never gets it. */
+  async function loseRefresh(by: SessionClient): Promise<ClientResponse> {
     return by.copy().refresh();
   }
 
   it(`${TABS} tabs that refresh at once all stay signed in, with one successor (S022, S024)`, async () => {
-    const answers = await Promise.all(Array.from({ length: TABS }, () => client.copy().refresh()));
-    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-    expect(new Set(answers.map((answer) => answer.setCookie('sRefreshToken')?.value)).size).toBe(1);
-    expect(new Set(answers.map((answer) => answer.header('anti-csrf'))).size).toBe(1);
+    const responses = await Promise.all(Array.from({ length: TABS }, () => client.copy().refresh()));
+    expect(responses.map(({ status }) => status)).toEqual(responses.map(() => 200));
+    expect(new Set(responses.map((response) => response.setCookie('sRefreshToken')?.value)).size).toBe(1);
+    expect(new Set(responses.map((response) => response.header('anti-csrf'))).size).toBe(1);
 
     const before = client.copy();
     await client.refresh();
@@ -60,7 +60,7 @@ describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => 
     },
   );
 
-  it('a client that loses every second answer stays signed in for 20 generations (S024)', async () => {
+  it('a client that loses every second response stays signed in for 20 generations (S024)', async () => {
     for (let generation = 0; generation < 20; generation++) {
       await loseRefresh(client);
       expect((await client.refresh()).status).toBe(200);
@@ -70,7 +70,7 @@ describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => 
     expect((await client.get('/checked')).status).toBe(200);
   });
 
-  it('an answer that overtakes another changes nothing (S024)', async () => {
+  it('a response that overtakes another changes nothing (S024)', async () => {
     const [slow, fast] = [client.copy(), client.copy()];
     await fast.refresh();
     await slow.refresh();

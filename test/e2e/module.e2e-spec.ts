@@ -215,7 +215,7 @@ describe('an application without HTTP', () => {
   });
 });
 
-/** What keeps a process alive: sockets, servers and timers, by kind. */
+/** The resources that keep a process alive: sockets, servers and timers, by kind. */
 function openResources(): string[] {
   return process
     .getActiveResourcesInfo()

@@ -215,8 +215,8 @@ describe('the routes of the module below a path that never reaches them', () => 
       client.take(await sessions.createTestSession());
       const path = '/api/auth/session/refresh';
       const headers = { ...client.requestHeaders(path), 'content-type': type };
-      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, body: '{' });
-      expect([type, answer.status]).toEqual([type, 200]);
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, body: '{' });
+      expect([type, response.status]).toEqual([type, 200]);
     }
     const unknown = await fetch(`http://127.0.0.1:${port}/api/unknown`, { method: 'POST' });
     expect([unknown.status, await unknown.json()]).toMatchObject([

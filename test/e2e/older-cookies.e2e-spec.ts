@@ -15,7 +15,7 @@ import {
   parseSetCookie,
 } from '../../lib/http/set-cookie.js';
 import { TEST_START_MS } from '../support/embedded.js';
-import type { Answer, HttpClient } from '../support/http-client.js';
+import type { ClientResponse, HttpClient } from '../support/http-client.js';
 import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { ProcessWarnings } from '../support/process-warnings.js';
 import { BOTH_CLEARED, tokenTraffic } from '../support/token-traffic.js';
@@ -58,12 +58,12 @@ class Browser {
     this.refreshPath = refreshPath;
   }
 
-  async send(method: string, path: string, body?: object): Promise<Answer> {
+  async send(method: string, path: string, body?: object): Promise<ClientResponse> {
     const cookies = this.jar
       .list()
       .filter((cookie) => matchesCookiePath(cookie.path, path))
       .toSorted((a, b) => b.path.length - a.path.length);
-    const answer = await this.http.send({
+    const response = await this.http.send({
       method,
       path,
       body,
@@ -74,23 +74,23 @@ class Browser {
       },
     });
     const url = new URL(path, SHOP.apiDomain);
-    for (const line of answer.lines('set-cookie')) {
+    for (const line of response.lines('set-cookie')) {
       const cookie = parseSetCookie(line, url, TEST_START_MS);
       if (cookie !== undefined) this.jar.set(cookie);
     }
-    return answer;
+    return response;
   }
 
   async signIn(path: string, userId: string): Promise<void> {
     const { status } = await this.send('POST', path, { userId });
-    if (status !== 201) throw new Error(`The login answered ${status}`);
+    if (status !== 201) throw new Error(`The login responded with ${status}`);
   }
 
   /** The user whom a page shows, as the client asks: a 401 is followed by a refresh, at most twice. */
   async userAt(path: string, refreshes = 2): Promise<unknown> {
-    const answer = await this.send('GET', path);
-    if (answer.status === 200) return (answer.body as { userId: string }).userId;
-    if (refreshes === 0) return answer.status;
+    const response = await this.send('GET', path);
+    if (response.status === 200) return (response.body as { userId: string }).userId;
+    if (refreshes === 0) return response.status;
     await this.send('POST', this.refreshPath);
     return this.userAt(path, refreshes - 1);
   }
@@ -216,9 +216,9 @@ describe.each(ADAPTERS)('cookies of an earlier configuration that no option name
     const token = (await signedIn('cookie')).cookie('sAccessToken') ?? '';
     const cookie = `sAccessToken=${token}; sAccessToken=${token}`;
     for (const _each of [1, 2]) {
-      const answer = await send({ path: '/me', headers: { cookie } });
-      expect(answer.status).toBe(401);
-      expect(answer.lines('set-cookie')).toEqual([
+      const response = await send({ path: '/me', headers: { cookie } });
+      expect(response.status).toBe(401);
+      expect(response.lines('set-cookie')).toEqual([
         expect.stringMatching(/^sAccessToken=; Path=\/; Expires=Thu, 01 Jan 1970.*Lax$/),
         expect.stringMatching(/^sAccessToken=; Path=\/; Expires=Thu, 01 Jan 1970.*Partitioned$/),
         expect.stringMatching(/^sAccessToken=; Path=\/me; Expires=Thu, 01 Jan 1970.*Lax$/),
@@ -236,9 +236,9 @@ describe.each(ADAPTERS)('cookies of an earlier configuration that no option name
       ...alice.requestHeaders('/auth/session/refresh'),
       cookie: `sAccessToken=${bob.cookie('sAccessToken') ?? ''}; sRefreshToken=${alice.cookie('sRefreshToken') ?? ''}`,
     };
-    const answer = await bob.send({ method: 'POST', path: '/auth/session/refresh', headers });
-    expect([answer.status, answer.body]).toEqual([401, { message: 'unauthorised' }]);
-    expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
+    const response = await bob.send({ method: 'POST', path: '/auth/session/refresh', headers });
+    expect([response.status, response.body]).toEqual([401, { message: 'unauthorised' }]);
+    expect(tokenTraffic(response)).toEqual(BOTH_CLEARED);
     expect(warnings.take()).toEqual([
       'A refresh was refused: its cookies are of two sessions, as after a change of apiBasePath. Set olderApiBasePath to the ' +
         'former value for as long as old refresh tokens live',
@@ -293,7 +293,7 @@ describe.each(ADAPTERS)('cookies of an earlier configuration on %s', (adapter) =
     const { store } = await watchedStore();
     const { send } = await TestApplication.on(adapter).store(store).with({ olderCookieDomain: '' }).start();
     const cookie = 'sRefreshToken=a; sRefreshToken=b';
-    const answer = await send({ method: 'POST', path: '/auth/session/refresh', headers: { cookie } });
-    expect([answer.status, answer.lines('set-cookie')]).toEqual([400, []]);
+    const response = await send({ method: 'POST', path: '/auth/session/refresh', headers: { cookie } });
+    expect([response.status, response.lines('set-cookie')]).toEqual([400, []]);
   });
 });

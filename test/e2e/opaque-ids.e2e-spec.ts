@@ -3,7 +3,7 @@ import { CoreBadInputError, remoteCore, SessionEvents } from 'nest-sessions';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { FakeCore } from '../support/fake-core.js';
 
-/** Whom a neighbour of `alice` may call himself, where an application lets users choose. */
+/** Names that a neighbour of `alice` may choose, where an application lets users choose. */
 const NEIGHBOURS = [
   'alice ',
   ' alice',

@@ -23,7 +23,7 @@ const reference = (table: string): string => `
   CREATE TABLE ${table}_users (id VARCHAR(128) PRIMARY KEY);
   ALTER TABLE ${table} ADD FOREIGN KEY (user_id) REFERENCES ${table}_users (id)`;
 
-/** What a database can do to a statement of ours, the SQLSTATE that it answers with, and whether a session is there before. */
+/** Failures of a statement of ours in a database: their SQLSTATE, and whether a session is there before. */
 const FAULTS: [string, string, (table: string) => string, boolean][] = [
   ['23502', 'another column', (table) => `ALTER TABLE ${table} ADD COLUMN note INT NOT NULL`, false],
   ['23514', 'a check', (table) => `ALTER TABLE ${table} ADD CHECK (user_id LIKE 'x%')`, false],

@@ -9,7 +9,7 @@ import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
 /** A filter that knows nothing of sessions, as many applications have one. */
 @Catch()
-class AnswersEverythingWith418 implements ExceptionFilter {
+class RespondsWith418 implements ExceptionFilter {
   catch(_error: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<{
       status(code: number): { send(body: unknown): void };
@@ -33,12 +33,12 @@ class CatchAllController {
 describe.each(ADAPTERS)('the promises that hold whatever the application does on %s', (adapter) => {
   it('a theft ends the session although a filter of the application takes the error (S023)', async () => {
     const configure = (app: { useGlobalFilters(filter: ExceptionFilter): unknown }): unknown =>
-      app.useGlobalFilters(new AnswersEverythingWith418());
+      app.useGlobalFilters(new RespondsWith418());
     const { testSessions, clientOf } = await TestApplication.on(adapter).configure(configure).start();
     const stolen = await testSessions.stolenSession();
     const [owner, thief] = [clientOf(stolen), clientOf(stolen.thief)];
     expect((await thief.get('/checked')).status).toBe(200);
-    expect((await owner.refresh()).status).toBe(401); // our own routes answer outside of the application's filters
+    expect((await owner.refresh()).status).toBe(401); // our own routes respond outside of the application's filters
     expect((await thief.refresh()).status).toBe(401); // nothing is left to refresh
     expect((await thief.get('/checked')).status).toBe(418);
   });
@@ -51,8 +51,8 @@ describe.each(ADAPTERS)('the promises that hold whatever the application does on
     };
     const { signedIn, sessions, client } = await TestApplication.on(adapter).handlers({ guarded }).start();
     const owner = await signedIn('cookie');
-    const answer = await owner.post('/run/grow');
-    expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
+    const response = await owner.post('/run/grow');
+    expect([response.status, tokenTraffic(response)]).toEqual([500, NOTHING]);
     expect((await owner.refresh()).status).toBe(200);
     expect((await owner.get('/me')).body).not.toHaveProperty('payload.note');
 
@@ -65,7 +65,7 @@ describe.each(ADAPTERS)('the promises that hold whatever the application does on
     expect((await mobile.get('/me')).body).toHaveProperty('payload.note', note);
   });
 
-  it('a session that is logged or answered shows none of its tokens (S103)', async () => {
+  it('a session that is logged or sent shows none of its tokens (S103)', async () => {
     let shown = '';
     const open = {
       show: async ({
@@ -98,8 +98,8 @@ describe.each(ADAPTERS)('the promises that hold whatever the application does on
     const { testSessions, send } = await input.start();
     const { refreshToken } = await testSessions.createTestSession();
     const headers = { authorization: `Bearer ${refreshToken}` };
-    const answer = await send({ method: 'POST', path: '/auth/session/refresh', headers });
-    expect([answer.status, answer.text]).toEqual([
+    const response = await send({ method: 'POST', path: '/auth/session/refresh', headers });
+    expect([response.status, response.text]).toEqual([
       403,
       '{"message":"invalid claim","claimValidationErrors":[{"id":"never"}]}',
     ]);

@@ -117,8 +117,8 @@ describe.each(ADAPTERS)('a user who signs out at the provider, on %s', (adapter)
       await signIn(signInOf('sid-2')),
       await signIn(),
     ];
-    const answer = await deliver(await tokenOf({ sid: 'sid-1', sub: 'sub-1' }));
-    expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store']);
+    const response = await deliver(await tokenOf({ sid: 'sid-1', sub: 'sub-1' }));
+    expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store']);
     expect(await Promise.all([mine, second, elsewhere, local].map(lives))).toEqual([
       false,
       false,
@@ -236,8 +236,8 @@ describe.each(ADAPTERS)('a user who signs out at the provider, on %s', (adapter)
     const { signIn, deliver, tokenOf, lives, events } = await startShop(adapter);
     const handle = await signIn(signInOf('sid-1'));
     const token = await tokenOf({ sid: 'sid-1' });
-    const answers = await Promise.all([deliver(token), deliver(token)]);
-    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 400]);
+    const responses = await Promise.all([deliver(token), deliver(token)]);
+    expect(responses.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 400]);
     expect(await lives(handle)).toBe(false);
     expect(events.filter(({ type }) => type === 'session.revoked')).toHaveLength(1);
   });
@@ -249,10 +249,10 @@ describe.each(ADAPTERS)('a user who signs out at the provider, on %s', (adapter)
       const handle = await signIn(signInOf('sid-1'));
       const token = await tokenOf({ sid: 'sid-1' });
       fail(call);
-      const answer = await deliver(token);
-      expect([answer.status, answer.headers.get('cache-control')]).toEqual([503, 'no-store']);
-      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-      expect(await answer.text()).not.toContain('store');
+      const response = await deliver(token);
+      expect([response.status, response.headers.get('cache-control')]).toEqual([503, 'no-store']);
+      expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await response.text()).not.toContain('store');
       fail(undefined);
       expect((await deliver(token)).status).toBe(200);
       expect(await lives(handle)).toBe(false);
@@ -406,9 +406,9 @@ describe('each rule for logout tokens', () => {
     const { signIn, deliver, tokenOf, lives } = await startShop('express');
     const handle = await signIn(signInOf('sid-1'));
     const token = await tokenOf({ sid: 'sid-1', sub: 'sub-1', ...change.claims }, change);
-    const answer = await deliver(token);
-    expect([answer.status, answer.headers.get('cache-control')]).toEqual([400, 'no-store']);
-    const body = (await answer.json()) as Record<string, string>;
+    const response = await deliver(token);
+    expect([response.status, response.headers.get('cache-control')]).toEqual([400, 'no-store']);
+    const body = (await response.json()) as Record<string, string>;
     expect(body).toEqual({ error: 'invalid_request', error_description: expect.any(String) as unknown });
     expect(body['error_description']).not.toContain(token);
     expect(await lives(handle)).toBe(true);
@@ -474,10 +474,10 @@ describe('without Nest', () => {
     const session = await sessions.service.createNewSessionWithoutRequestResponse(input);
     const form = logoutForm(await logoutToken(clock, { claims: { sid: 'sid-1', aud: [CLIENT_ID] } }));
     const url = `https://api.shop.io${LOGOUT_PATH}`;
-    const answer = await sessions.handle(
+    const response = await sessions.handle(
       kind === 'a plain request' ? { ...form, url: LOGOUT_PATH } : new Request(url, form),
     );
-    expect(answer?.status).toBe(200);
+    expect(response?.status).toBe(200);
     expect(await sessions.service.getSessionInformation(session.getHandle())).toBeUndefined();
   });
 });

@@ -33,12 +33,12 @@ describe.each(ADAPTERS)('refreshing with two generations of cookies on %s', (ada
     const warnings = new ProcessWarnings();
     try {
       await TestApplication.on(adapter).run(async ({ send, clock }) => {
-        const answers = [];
+        const responses = [];
         for (let n = 0; n < 3; n++)
-          answers.push(await send({ method: 'POST', path: REFRESH, headers: { cookie: both } }));
-        for (const answer of answers) {
-          expect([answer.status, answer.body]).toEqual([400, { message: 'duplicate session cookies' }]);
-          expect(tokenTraffic(answer)).toEqual(NOTHING);
+          responses.push(await send({ method: 'POST', path: REFRESH, headers: { cookie: both } }));
+        for (const response of responses) {
+          expect([response.status, response.body]).toEqual([400, { message: 'duplicate session cookies' }]);
+          expect(tokenTraffic(response)).toEqual(NOTHING);
         }
         expect(warnings.take()).toEqual([expect.stringContaining('set olderCookieDomain')]);
         clock.advanceSeconds(60);
@@ -59,14 +59,14 @@ describe.each(ADAPTERS)('refreshing with two generations of cookies on %s', (ada
       const { send } = await TestApplication.on(adapter)
         .with({ olderCookieDomain, ...present })
         .start();
-      const answer = await send({ method: 'POST', path: REFRESH, headers: { cookie: both } });
-      expect(answer.status).toBe(200);
-      expect(answer.body).toEqual({
+      const response = await send({ method: 'POST', path: REFRESH, headers: { cookie: both } });
+      expect(response.status).toBe(200);
+      expect(response.body).toEqual({
         message: 'The session cookies of the older configuration have been cleared, please retry',
       });
-      expect(tokenTraffic(answer)).toEqual({ ...COOKIES_CLEARED, frontToken: 'absent' });
+      expect(tokenTraffic(response)).toEqual({ ...COOKIES_CLEARED, frontToken: 'absent' });
       for (const name of ['sAccessToken', 'sRefreshToken'])
-        expect(answer.setCookie(name)?.domain).toBe(domain);
+        expect(response.setCookie(name)?.domain).toBe(domain);
     },
   );
 
@@ -82,9 +82,9 @@ describe.each(ADAPTERS)('refreshing with two generations of cookies on %s', (ada
   it('removes the access cookie alone where only that came twice (T152, T238, Q19)', async () => {
     const { send } = await TestApplication.on(adapter).with({ olderCookieDomain: '.shop.io' }).start();
     const headers = { cookie: 'sAccessToken=a; sAccessToken=b; sRefreshToken=c' };
-    const answer = await send({ method: 'POST', path: REFRESH, headers });
-    expect(answer.status).toBe(200);
-    expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessCookie: 'deleted' });
+    const response = await send({ method: 'POST', path: REFRESH, headers });
+    expect(response.status).toBe(200);
+    expect(tokenTraffic(response)).toEqual({ ...NOTHING, accessCookie: 'deleted' });
   });
 
   it('does not look at cookies where only headers are allowed (T154)', async () => {
@@ -125,9 +125,9 @@ describe.each(ADAPTERS)('refreshing with VIA_CUSTOM_HEADER on %s', (adapter) => 
       .start();
     const client = await signedIn('cookie');
     const cookie = `sRefreshToken=${client.cookie('sRefreshToken')}; sIdRefreshToken=x`;
-    const answer = await send({ method: 'POST', path: REFRESH, headers: { cookie } });
-    expect(outcomeOf(answer)).toEqual(signedOut());
-    expect(answer.setCookie('sIdRefreshToken')?.value).toBe('');
+    const response = await send({ method: 'POST', path: REFRESH, headers: { cookie } });
+    expect(outcomeOf(response)).toEqual(signedOut());
+    expect(response.setCookie('sIdRefreshToken')?.value).toBe('');
   });
 
   it('tells the application which check failed', async () => {
@@ -139,8 +139,8 @@ describe.each(ADAPTERS)('refreshing with VIA_CUSTOM_HEADER on %s', (adapter) => 
         },
       })
       .start();
-    const answer = await (await signedIn('cookie')).refresh({ rid: undefined });
-    expect(answer.body).toEqual({ said: 'anti-csrf check failed: the rid header is missing' });
+    const received = await (await signedIn('cookie')).refresh({ rid: undefined });
+    expect(received.body).toEqual({ said: 'anti-csrf check failed: the rid header is missing' });
   });
 });
 
@@ -180,9 +180,9 @@ describe.each(ADAPTERS)('a refresh that fails beside the cookie of very old SDKs
       .handlers({ open: { refreshing } })
       .start();
     const headers = { cookie: 'sRefreshToken=a.b.V2; sIdRefreshToken=x' };
-    const answer = await send({ method: 'POST', path: '/open/refreshing', headers });
-    expect(answer.body).toEqual({ message });
-    expect(answer.setCookie('sIdRefreshToken')?.value).toBe(isTaken ? '' : undefined);
+    const response = await send({ method: 'POST', path: '/open/refreshing', headers });
+    expect(response.body).toEqual({ message });
+    expect(response.setCookie('sIdRefreshToken')?.value).toBe(isTaken ? '' : undefined);
   });
 });
 
@@ -206,9 +206,9 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
         },
       }),
       async ({ signedIn }) => {
-        const answer = await (await signedIn('cookie')).refresh();
-        expect([answer.status, answer.text]).toEqual([200, '{}']);
-        expect(tokenTraffic(answer)).toEqual(COOKIES_CLEARED);
+        const response = await (await signedIn('cookie')).refresh();
+        expect([response.status, response.text]).toEqual([200, '{}']);
+        expect(tokenTraffic(response)).toEqual(COOKIES_CLEARED);
       },
     );
   });
@@ -226,7 +226,7 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
     );
   });
 
-  it('keeps the new tokens when the override only answers 401 by itself (T157)', async () => {
+  it('keeps the new tokens when the override only responds with 401 by itself (T157)', async () => {
     await withApis(
       (original) => ({
         refreshPOST: async (input) => {
@@ -237,9 +237,9 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
         },
       }),
       async ({ signedIn }) => {
-        const answer = await (await signedIn('cookie')).refresh();
-        expect([answer.status, answer.text]).toEqual([401, '{"message":"locked"}']);
-        expect(tokenTraffic(answer)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
+        const response = await (await signedIn('cookie')).refresh();
+        expect([response.status, response.text]).toEqual([401, '{"message":"locked"}']);
+        expect(tokenTraffic(response)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
       },
     );
   });
@@ -253,9 +253,9 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
       how === 'undefined' ? { ...rest, refreshPOST: undefined } : rest;
     const { signedIn } = await TestApplication.on(adapter).with({ override: { apis } }).start();
     const client = await signedIn('cookie');
-    const answer = await client.refresh();
-    expect(answer.status).toBe(404);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    const response = await client.refresh();
+    expect(response.status).toBe(404);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
     expect((await client.signOut()).status).toBe(200);
   });
 
@@ -270,12 +270,12 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
     expect(outcomeOf(await (await signedIn('cookie')).refresh())).toEqual(refused('try refresh token'));
   });
 
-  it('leaves the session alone when the application answers the theft itself (T146)', async () => {
+  it('leaves the session alone when the application handles the theft itself (T146)', async () => {
     await withOwnTheftHandler(adapter, async ({ testSessions, clientOf, events }) => {
       const stolen = await testSessions.stolenSession();
-      const answer = await clientOf(stolen).refresh();
-      expect([answer.status, answer.text]).toEqual([418, '{"stolen":"user-1"}']);
-      expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
+      const response = await clientOf(stolen).refresh();
+      expect([response.status, response.text]).toEqual([418, '{"stolen":"user-1"}']);
+      expect(tokenTraffic(response)).toEqual(BOTH_CLEARED);
       expect(events.map((event) => event.type)).not.toContain('session.revoked');
       expect((await clientOf(stolen.thief).refresh()).status).toBe(200);
     });

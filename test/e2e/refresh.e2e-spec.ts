@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionError } from 'nest-sessions';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { jwtClaims } from '../fixtures/jwt-parts.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
@@ -46,7 +46,7 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
   afterAll(() => application.close());
 
   /** A refresh with exactly these credentials. */
-  function refresh(headers: Record<string, string | undefined>): Promise<Answer> {
+  function refresh(headers: Record<string, string | undefined>): Promise<ClientResponse> {
     return application.send({ method: 'POST', path: REFRESH, headers });
   }
 
@@ -59,10 +59,10 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
   it('gives a browser new cookies, a new front token and a new anti-csrf token (T129)', async () => {
     const client = await aged('cookie');
     const before = client.copy();
-    const answer = await client.refresh();
-    expect([answer.status, answer.text]).toEqual([200, '{}']);
-    expect(tokenTraffic(answer)).toEqual(SET_COOKIES);
-    expect(answer.header('access-control-expose-headers')).toBe('front-token, anti-csrf');
+    const response = await client.refresh();
+    expect([response.status, response.text]).toEqual([200, '{}']);
+    expect(tokenTraffic(response)).toEqual(SET_COOKIES);
+    expect(response.header('access-control-expose-headers')).toBe('front-token, anti-csrf');
     for (const name of ['sAccessToken', 'sRefreshToken']) {
       expect(client.cookie(name)).not.toBe(before.cookie(name));
     }
@@ -74,9 +74,9 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
   it('gives a mobile client new tokens in headers, without any anti-csrf (T132)', async () => {
     const client = await aged('header');
     const before = client.copy();
-    const answer = await client.refresh();
-    expect([answer.status, answer.text]).toEqual([200, '{}']);
-    expect(tokenTraffic(answer)).toEqual(HEADERS_SET);
+    const response = await client.refresh();
+    expect([response.status, response.text]).toEqual([200, '{}']);
+    expect(tokenTraffic(response)).toEqual(HEADERS_SET);
     expect(client.refreshToken).not.toBe(before.refreshToken);
     expect(jwtClaims(client.accessToken)['antiCsrfToken']).toBeNull();
   });
@@ -97,9 +97,9 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
       disableAntiCsrf: true,
     });
     const { refreshToken = '' } = session.getAllSessionTokensDangerously();
-    const answer = await refresh({ cookie: `sRefreshToken=${encodeURIComponent(refreshToken)}` });
-    expect(answer.status).toBe(200);
-    expect(tokenTraffic(answer)).toEqual(SET_COOKIES);
+    const response = await refresh({ cookie: `sRefreshToken=${encodeURIComponent(refreshToken)}` });
+    expect(response.status).toBe(200);
+    expect(tokenTraffic(response)).toEqual(SET_COOKIES);
   });
 
   /** §5.3: allowed, is there a refresh token in the header, in the cookie ⇒ what is written. */
@@ -128,9 +128,9 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
         cookie: inCookie ? `sRefreshToken=${browser.cookie('sRefreshToken')}${suffix}` : undefined,
       });
       expect(outcomeOf(await refresh(credentials('x')))).toEqual(signedOut());
-      const answer = await refresh(credentials(''));
-      expect(answer.status).toBe(outcome === REFUSED ? 401 : 200);
-      expect(tokenTraffic(answer)).toEqual(outcome);
+      const response = await refresh(credentials(''));
+      expect(response.status).toBe(outcome === REFUSED ? 401 : 200);
+      expect(tokenTraffic(response)).toEqual(outcome);
     },
   );
 
@@ -150,18 +150,18 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
   });
 
   it('writes nothing when the application catches the refusal (T138)', async () => {
-    const answer = await application.send({ method: 'POST', path: '/open/catching' });
-    expect(answer.body).toEqual({ caught: 'UNAUTHORISED' });
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    const response = await application.send({ method: 'POST', path: '/open/catching' });
+    expect(response.body).toEqual({ caught: 'UNAUTHORISED' });
+    expect(tokenTraffic(response)).toEqual(NOTHING);
   });
 
   it('works the same on a route of the application (T165)', async () => {
     const client = await aged('header');
-    const answer = await client.post('/open/catching', undefined, {
+    const response = await client.post('/open/catching', undefined, {
       authorization: `Bearer ${client.refreshToken}`,
     });
-    expect(answer.body).toEqual({ caught: null });
-    expect(tokenTraffic(answer)).toEqual(HEADERS_SET);
+    expect(response.body).toEqual({ caught: null });
+    expect(tokenTraffic(response)).toEqual(HEADERS_SET);
   });
 
   it('reports theft when a retired refresh token comes back, and ends the session (T145, S023)', async () => {
@@ -189,14 +189,14 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
       await client.get('/me');
     }
     const refreshCookie = when === 'no refresh token' ? '' : `sRefreshToken=${old.cookie('sRefreshToken')}; `;
-    const answer = await old.refresh({ cookie: `${refreshCookie}sIdRefreshToken=` });
-    expect(outcomeOf(answer)).toMatchObject({ status, tokens });
-    expect(answer.setCookie('sIdRefreshToken')).toMatchObject({
+    const response = await old.refresh({ cookie: `${refreshCookie}sIdRefreshToken=` });
+    expect(outcomeOf(response)).toMatchObject({ status, tokens });
+    expect(response.setCookie('sIdRefreshToken')).toMatchObject({
       value: '',
       path: '/',
       expires: 'Thu, 01 Jan 1970 00:00:00 GMT',
     });
-    expect(answer.lines('set-cookie')).toHaveLength(3);
+    expect(response.lines('set-cookie')).toHaveLength(3);
   });
 
   it.each([
@@ -210,9 +210,9 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
       await client.refresh();
       await client.get('/me');
     }
-    const answer = await old.refresh(when === 'no refresh token' ? { cookie: undefined } : {});
-    expect([answer.status, answer.setCookie('sIdRefreshToken')]).toEqual([status, undefined]);
-    expect(answer.lines('set-cookie')).toHaveLength(2);
+    const response = await old.refresh(when === 'no refresh token' ? { cookie: undefined } : {});
+    expect([response.status, response.setCookie('sIdRefreshToken')]).toEqual([status, undefined]);
+    expect(response.lines('set-cookie')).toHaveLength(2);
   });
 
   it('says to the application why there is nothing to refresh', async () => {
@@ -242,8 +242,8 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
 
   it('by cookie leaves the credential of another party in the header alone', async () => {
     const client = await aged('cookie');
-    const answer = await client.refresh({ authorization: 'Bearer foreign' });
-    expect(outcomeOf(answer)).toMatchObject({ status: 200, tokens: SET_COOKIES });
+    const response = await client.refresh({ authorization: 'Bearer foreign' });
+    expect(outcomeOf(response)).toMatchObject({ status: 200, tokens: SET_COOKIES });
   });
 
   it('finds the cookie of its own name beside a token in the header, and deletes it', async () => {
@@ -253,9 +253,9 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
       .start();
     const { refreshToken } = await signedIn('header');
     const headers = { authorization: `Bearer ${refreshToken}`, cookie: 'my-refresh=x' };
-    const answer = await send({ method: 'POST', path: REFRESH, headers });
+    const response = await send({ method: 'POST', path: REFRESH, headers });
     const ofOurs = { accessCookie: names.access, refreshCookie: names.refresh };
-    expect(tokenTraffic(answer, ofOurs)).toMatchObject({
+    expect(tokenTraffic(response, ofOurs)).toMatchObject({
       accessHeader: 'set',
       accessCookie: 'deleted',
       refreshCookie: 'deleted',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
@@ -14,7 +14,7 @@ function addCookie(res: unknown, line: string): void {
   else header.call(res, 'Set-Cookie', line);
 }
 
-describe.each(ADAPTERS)('headers of answers on %s', (adapter) => {
+describe.each(ADAPTERS)('headers of responses on %s', (adapter) => {
   let application: TestApplication;
 
   beforeAll(async () => {
@@ -51,7 +51,7 @@ describe.each(ADAPTERS)('headers of answers on %s', (adapter) => {
 
   afterAll(() => application.close());
 
-  const SENDERS: Record<string, (client: SessionClient) => Promise<Answer>> = {
+  const SENDERS: Record<string, (client: SessionClient) => Promise<ClientResponse>> = {
     'a sign-in': (client) => client.login(),
     'a refresh': (client) => client.refresh(),
     'the first use of a refreshed token': async (client) => {
@@ -70,24 +70,24 @@ describe.each(ADAPTERS)('headers of answers on %s', (adapter) => {
   it.each(Object.keys(SENDERS))('%s is never cached (S064)', async (name) => {
     for (const mode of ['cookie', 'header'] as const) {
       const client = await application.signedIn(mode);
-      const answer = await (SENDERS[name] as (client: SessionClient) => Promise<Answer>)(client);
-      expect(tokenTraffic(answer)).not.toEqual(NOTHING);
-      expect(answer.header('cache-control')).toBe('no-store');
-      expect(answer.header('vary')).toBe('Accept-Encoding, Cookie, Authorization');
+      const response = await (SENDERS[name] as (client: SessionClient) => Promise<ClientResponse>)(client);
+      expect(tokenTraffic(response)).not.toEqual(NOTHING);
+      expect(response.header('cache-control')).toBe('no-store');
+      expect(response.header('vary')).toBe('Accept-Encoding, Cookie, Authorization');
     }
   });
 
   it.each(['/me', '/optional', '/checked'])('%s varies on who asks (S064)', async (path) => {
     const client = await application.signedIn('cookie');
-    for (const answer of [await client.get(path), await application.send({ path })]) {
-      expect(answer.header('vary')).toBe('Accept-Encoding, Cookie, Authorization');
+    for (const response of [await client.get(path), await application.send({ path })]) {
+      expect(response.header('vary')).toBe('Accept-Encoding, Cookie, Authorization');
     }
   });
 
   it("keeps the application's cookies, in their order, none doubled (S065, Q4)", async () => {
     const client = application.client('cookie');
-    const names = (answer: Answer): string[] =>
-      answer.lines('set-cookie').map((line) => line.split('=')[0] ?? '');
+    const names = (response: ClientResponse): string[] =>
+      response.lines('set-cookie').map((line) => line.split('=')[0] ?? '');
     const signIn = await client.post('/open/sign-in-among-cookies');
     expect(names(signIn)).toEqual([
       'fromMiddleware',
@@ -105,25 +105,26 @@ describe.each(ADAPTERS)('headers of answers on %s', (adapter) => {
 
   it('sends no token in a body, nor in a header that scripts read, to a cookie client (S058, S067)', async () => {
     const client = application.client('cookie');
-    const answers = [
+    const responses = [
       await client.login(),
       await client.refresh(),
       await client.get('/me'),
       await client.post('/run/merge', {}),
     ];
-    const secrets = answers.flatMap((answer) =>
+    const secrets = responses.flatMap((response) =>
       ['sAccessToken', 'sRefreshToken'].map((name) =>
-        decodeURIComponent(answer.setCookie(name)?.value ?? ''),
+        decodeURIComponent(response.setCookie(name)?.value ?? ''),
       ),
     );
-    for (const answer of [...answers, await client.signOut()]) {
-      const readable = answer.text + (answer.header('front-token') ?? '') + (answer.header('location') ?? '');
+    for (const response of [...responses, await client.signOut()]) {
+      const readable =
+        response.text + (response.header('front-token') ?? '') + (response.header('location') ?? '');
       for (const secret of secrets.filter((value) => value !== '')) {
         expect(readable).not.toContain(secret);
-        expect(Buffer.from(answer.header('front-token') ?? '', 'base64').toString()).not.toContain(secret);
+        expect(Buffer.from(response.header('front-token') ?? '', 'base64').toString()).not.toContain(secret);
       }
-      expect(answer.status).toBeLessThan(300);
-      for (const line of answer
+      expect(response.status).toBeLessThan(300);
+      for (const line of response
         .lines('set-cookie')
         .filter((cookie) => /^s(Access|Refresh)Token=/.test(cookie))) {
         expect(line).toMatch(/; HttpOnly; Secure; SameSite=Lax$/);
@@ -140,18 +141,18 @@ describe.each(ADAPTERS)('cookies that must not be written on %s', (adapter) => {
   ])('a name with %s is an error, and nothing is written (S063)', async (_case, name) => {
     const options = { getCookieNameForTokenType: () => name };
     const { client } = await TestApplication.on(adapter).with(options).start();
-    const answer = await client('cookie').post('/login', { userId: 'user-1' });
-    expect(answer.status).toBe(500);
-    expect(answer.lines('set-cookie')).toEqual([]);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    const response = await client('cookie').post('/login', { userId: 'user-1' });
+    expect(response.status).toBe(500);
+    expect(response.lines('set-cookie')).toEqual([]);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
   });
 
   it('a payload too large for a cookie is an error, not a cookie that browsers drop (S062)', async () => {
     const { client, sessions } = await TestApplication.on(adapter).start();
     const body = { userId: 'user-1', payload: { long: 'x'.repeat(4000) } };
-    const answer = await client('cookie').post('/login', body);
-    expect(answer.status).toBe(500);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    const response = await client('cookie').post('/login', body);
+    expect(response.status).toBe(500);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
     expect(await sessions.getAllSessionHandlesForUser({ userId: 'user-1' })).toEqual([]);
     expect((await client('header').post('/login', body)).status).toBe(201);
   });

@@ -10,7 +10,7 @@ const DOCUMENTED = [
   'POST /auth/signout',
 ];
 
-/** Where others keep what administers, inspects or lists. */
+/** The paths where others keep routes that administer, inspect or list. */
 const ELSEWHERE_ADMINISTRATION = [
   '/auth', '/auth/', '/auth/session', '/auth/sessions', '/auth/session/list', '/auth/session/introspect', '/auth/introspect',
   '/auth/token', '/auth/tokens', '/auth/user', '/auth/users', '/auth/admin', '/auth/dashboard', '/auth/dashboard/api/users',

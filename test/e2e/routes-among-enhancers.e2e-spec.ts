@@ -90,12 +90,12 @@ describe.each(ADAPTERS)('the routes of the module among global enhancers on %s',
     ['never responds', { provide: APP_INTERCEPTOR, useClass: SilentInterceptor }],
     ['gives up at once', { provide: APP_INTERCEPTOR, useClass: ImpatientInterceptor }],
     ['is a pipe', { provide: APP_PIPE, useClass: ParseIntPipe }],
-  ])('answer the same beside one that %s', async (_case, provider) => {
+  ])('respond the same beside one that %s', async (_case, provider) => {
     const plain = await TestApplication.on(adapter).with(withLists).start();
     const enhanced = await TestApplication.on(adapter).with(withLists).providers(provider).start();
     for (const path of [JWKS, DISCOVERY, '/auth/sessions']) {
-      const [expected, answer] = [await plain.send({ path }), await enhanced.send({ path })];
-      expect([answer.status, answer.text, answer.lines('etag')]).toEqual([
+      const [expected, response] = [await plain.send({ path }), await enhanced.send({ path })];
+      expect([response.status, response.text, response.lines('etag')]).toEqual([
         expected.status,
         expected.text,
         [],
@@ -137,9 +137,9 @@ describe('the routes of the module and the settings of Express', () => {
       })
       .start();
     for (const path of [JWKS, DISCOVERY]) {
-      const answer = await send({ path, headers: { 'if-none-match': '*' } });
-      expect([answer.status, answer.text]).toEqual([200, (await plain.send({ path })).text]);
-      expect(answer.header('content-type')).toBe('application/json; charset=utf-8');
+      const response = await send({ path, headers: { 'if-none-match': '*' } });
+      expect([response.status, response.text]).toEqual([200, (await plain.send({ path })).text]);
+      expect(response.header('content-type')).toBe('application/json; charset=utf-8');
     }
   });
 });

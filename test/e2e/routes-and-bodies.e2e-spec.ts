@@ -120,8 +120,8 @@ describe.each(ADAPTERS)('the routes of the module and the bodies of requests on 
       const all = { ...(type === undefined ? {} : { 'content-type': type }), ...headers };
       for (const path of ['/auth/session/refresh', '/auth/signout']) {
         passed.length = 0;
-        const answer = await post(application.port, path, client, { headers: all, body });
-        expect([answer.status, passed]).toEqual([200, [path]]);
+        const response = await post(application.port, path, client, { headers: all, body });
+        expect([response.status, passed]).toEqual([200, [path]]);
       }
     },
   );
@@ -130,12 +130,12 @@ describe.each(ADAPTERS)('the routes of the module and the bodies of requests on 
     const client = await application.signedIn('cookie');
     const body = new Blob(['{"a":', '1']).stream();
     const headers = { 'content-type': JSON_TYPE };
-    const answer = await post(application.port, '/auth/session/refresh', client, {
+    const response = await post(application.port, '/auth/session/refresh', client, {
       headers,
       body,
       duplex: 'half',
     });
-    expect(answer.status).toBe(200);
+    expect(response.status).toBe(200);
   });
 
   it.each([
@@ -161,9 +161,9 @@ describe.each(ADAPTERS)('the routes of the module and the bodies of requests on 
       const client = await application.signedIn('cookie');
       const all = { ...(type === undefined ? {} : { 'content-type': type }), ...headers };
       const path = '/auth/sessions/revoke';
-      const answer = await post(application.port, path, client, { headers: all, body });
-      expect(answer.status).toBe(400);
-      expect(await answer.json()).toMatchObject({ message: expect.stringContaining('sessionHandle') });
+      const response = await post(application.port, path, client, { headers: all, body });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ message: expect.stringContaining('sessionHandle') });
       const stranger = application.client('cookie');
       expect((await post(application.port, path, stranger, { headers: all, body })).status).toBe(401);
     },

@@ -49,15 +49,15 @@ describe.each(ADAPTERS)('the routes of the module on %s', (adapter) => {
     ['POST', '/session/refresh', 404, 'without base path'],
     ['GET', '/auth/signout', 404, 'sign-out by GET'],
     ['POST', JWKS, 404, 'keys by POST'],
-  ])('%s %s answers %i (%s)', async (method, path, status) => {
+  ])('%s %s responds with %i (%s)', async (method, path, status) => {
     const client = await application.signedIn('header');
-    const answer = await application.send({
+    const response = await application.send({
       method,
       path,
       headers: { authorization: `Bearer ${client.refreshToken}` },
     });
-    expect(answer.status).toBe(status);
-    expect(tokenTraffic(answer)).toEqual(status === 200 ? HEADERS_SET : NOTHING);
+    expect(response.status).toBe(status);
+    expect(tokenTraffic(response)).toEqual(status === 200 ? HEADERS_SET : NOTHING);
   });
 
   it.each(['session', 'emailpassword', 'anti-csrf', ''])('does not mind the rid "%s" (T162)', async (rid) => {
@@ -74,11 +74,11 @@ describe.each(ADAPTERS)('the routes of the module on %s', (adapter) => {
   });
 
   it('publishes the keys to everybody (T278)', async () => {
-    const answer = await application.send({ path: JWKS });
-    expect(answer.status).toBe(200);
-    expect(answer.header('cache-control')).toMatch(/^max-age=\d+, must-revalidate$/);
-    expect(answer.header('access-control-allow-origin')).toBe('*');
-    const { keys } = answer.body as { keys: Record<string, string>[] };
+    const response = await application.send({ path: JWKS });
+    expect(response.status).toBe(200);
+    expect(response.header('cache-control')).toMatch(/^max-age=\d+, must-revalidate$/);
+    expect(response.header('access-control-allow-origin')).toBe('*');
+    const { keys } = response.body as { keys: Record<string, string>[] };
     expect(keys.map(({ kid }) => kid)).toEqual([DYNAMIC_TEST_KID, STATIC_TEST_KID]);
     for (const key of keys) {
       expect(Object.keys(key).sort()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
@@ -86,10 +86,10 @@ describe.each(ADAPTERS)('the routes of the module on %s', (adapter) => {
   });
 
   it('publishes what OpenID Discovery asks for (T281)', async () => {
-    const answer = await application.send({ path: DISCOVERY });
-    expect(answer.status).toBe(200);
-    expect(answer.header('access-control-allow-origin')).toBe('*');
-    expect(answer.body).toEqual({
+    const response = await application.send({ path: DISCOVERY });
+    expect(response.status).toBe(200);
+    expect(response.header('access-control-allow-origin')).toBe('*');
+    expect(response.body).toEqual({
       issuer: 'https://api.shop.io/auth',
       jwks_uri: 'https://api.shop.io/auth/jwt/jwks.json',
       subject_types_supported: ['public'],
@@ -103,7 +103,7 @@ describe.each(ADAPTERS)('the routes of the module on %s', (adapter) => {
     ['/auth/t_1/jwt/jwks.json', 404],
     ['/auth/t1/.well-known/openid-configuration', 200],
     ['/.well-known/openid-configuration', 404],
-  ])('GET %s answers %i (T282)', async (path, status) => {
+  ])('GET %s responds with %i (T282)', async (path, status) => {
     expect((await application.send({ path })).status).toBe(status);
   });
 });
@@ -182,9 +182,9 @@ describe.each(ADAPTERS)('the routes of the module, moved and switched off, on %s
     });
     const { send } = await TestApplication.on(adapter).with({ override: { apis } }).start();
     for (const path of [JWKS, DISCOVERY]) {
-      const answer = await send({ path });
-      expect([answer.status, answer.body]).toEqual([200, refusal]);
-      expect(answer.header('access-control-allow-origin')).toBeUndefined();
+      const response = await send({ path });
+      expect([response.status, response.body]).toEqual([200, refusal]);
+      expect(response.header('access-control-allow-origin')).toBeUndefined();
     }
   });
 });
@@ -253,7 +253,7 @@ describe.each(ADAPTERS)('the routes of the module among global things on %s', (a
     seen.length = 0;
     expect((await browser.refresh()).text).toBe('{}');
     expect(seen).toEqual(['middleware /auth/session/refresh']);
-    const answer = await browser.signOut();
-    expect([answer.status, answer.body]).toMatchObject([403, { message: 'not here' }]);
+    const response = await browser.signOut();
+    expect([response.status, response.body]).toMatchObject([403, { message: 'not here' }]);
   });
 });

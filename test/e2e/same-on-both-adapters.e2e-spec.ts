@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PrimitiveClaim } from 'nest-sessions';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { BOTH_ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 
 /** Which Nest this has to be; scripts/consumers/e2e-nest.mjs sets it, and points the imports there. */
@@ -22,13 +22,13 @@ const HEADERS = [
 /** Headers that carry a value of their own in each run. */
 const SECRET = ['st-access-token', 'st-refresh-token', 'front-token', 'anti-csrf'];
 
-/** What an answer says, without what differs from run to run. */
-function traceOf(step: string, answer: Answer): object {
+/** The content of a response, without what differs from run to run. */
+function traceOf(step: string, response: ClientResponse): object {
   const headers: Record<string, string[]> = {};
-  for (const name of HEADERS) headers[name] = answer.lines(name).map(withoutValues);
+  for (const name of HEADERS) headers[name] = response.lines(name).map(withoutValues);
   for (const name of SECRET)
-    headers[name] = answer.lines(name).map((line) => (['', 'remove'].includes(line) ? line : 'a value'));
-  return { step, status: answer.status, body: withoutValues(answer.text), headers };
+    headers[name] = response.lines(name).map((line) => (['', 'remove'].includes(line) ? line : 'a value'));
+  return { step, status: response.status, body: withoutValues(response.text), headers };
 }
 
 function withoutValues(text: string): string {
@@ -54,7 +54,7 @@ async function lifeOn(adapter: Adapter): Promise<object[]> {
     })
     .start();
   const trace: object[] = [];
-  const note = (step: string, answer: Answer): void => void trace.push(traceOf(step, answer));
+  const note = (step: string, response: ClientResponse): void => void trace.push(traceOf(step, response));
   try {
     for (const mode of ['cookie', 'header'] as const) {
       const client = application.client(mode);
@@ -102,7 +102,7 @@ describe('Express and Fastify (S083)', () => {
     }
   });
 
-  it('give the same answers, header by header, through the life of a session (S083)', () => {
+  it('give the same responses, header by header, through the life of a session (S083)', () => {
     const [express = [], fastify = []] = BOTH_ADAPTERS.map((adapter) => lives.get(adapter));
     expect(express.length).toBeGreaterThan(30);
     expect(fastify).toEqual(express);

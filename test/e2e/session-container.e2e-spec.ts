@@ -10,7 +10,7 @@ import { TEST_START_MS } from '../support/embedded.js';
 const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => 'pro' });
 const nothing = new PrimitiveClaim<string>({ key: 'nothing', fetchValue: () => undefined });
 
-/** What every method does on a session that has ended meanwhile. */
+/** A call of every method, made on a session that has ended meanwhile. */
 const METHODS: Record<string, (session: SessionContainer) => Promise<unknown>> = {
   getSessionDataFromDatabase: (session) => session.getSessionDataFromDatabase(),
   updateSessionDataInDatabase: (session) => session.updateSessionDataInDatabase({ a: 1 }),
@@ -82,25 +82,25 @@ describe.each(ADAPTERS)('working with a session on %s', (adapter) => {
 
   it('sends a merged payload to a browser at once, with nothing else (T183, T184)', async () => {
     const ate = browser.front.ate;
-    const answer = await browser.post('/run/merge', { k: 'v', old: null });
-    expect(answer.body).toMatchObject({ k: 'v', plan: 'free', sub: 'user-1' });
-    expect(answer.body).not.toHaveProperty('old');
-    expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessCookie: 'set', frontToken: 'set' });
-    expect(jwtClaims(browser.cookie('sAccessToken'))).toEqual(answer.body);
-    expect(browser.front).toEqual({ uid: 'user-1', ate, up: answer.body });
-    expect((await browser.get('/me')).body).toMatchObject({ payload: answer.body });
+    const response = await browser.post('/run/merge', { k: 'v', old: null });
+    expect(response.body).toMatchObject({ k: 'v', plan: 'free', sub: 'user-1' });
+    expect(response.body).not.toHaveProperty('old');
+    expect(tokenTraffic(response)).toEqual({ ...NOTHING, accessCookie: 'set', frontToken: 'set' });
+    expect(jwtClaims(browser.cookie('sAccessToken'))).toEqual(response.body);
+    expect(browser.front).toEqual({ uid: 'user-1', ate, up: response.body });
+    expect((await browser.get('/me')).body).toMatchObject({ payload: response.body });
   });
 
   it('sends a merged payload to a mobile client as the access token alone (T185)', async () => {
     const mobile = await application.signedIn('header');
-    const answer = await mobile.post('/run/merge', { k: 'v' });
-    expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessHeader: 'set', frontToken: 'set' });
-    expect(answer.header('access-control-expose-headers')).toBe('front-token, st-access-token');
+    const response = await mobile.post('/run/merge', { k: 'v' });
+    expect(tokenTraffic(response)).toEqual({ ...NOTHING, accessHeader: 'set', frontToken: 'set' });
+    expect(response.header('access-control-expose-headers')).toBe('front-token, st-access-token');
   });
 
   it('sends the last of several merges (T183)', async () => {
-    const answer = await browser.post('/run/merge-twice', {});
-    expect(answer.lines('set-cookie')).toHaveLength(1);
+    const response = await browser.post('/run/merge-twice', {});
+    expect(response.lines('set-cookie')).toHaveLength(1);
     expect(jwtClaims(browser.cookie('sAccessToken'))['a']).toBe(2);
   });
 
@@ -116,10 +116,10 @@ describe.each(ADAPTERS)('working with a session on %s', (adapter) => {
   });
 
   it('stores a merge for the next refresh when the token expired during the request (T186)', async () => {
-    const answer = await browser.post('/run/merge-late', { k: 'v', old: null });
-    expect(answer.body).toMatchObject({ k: 'v', plan: 'free', sub: 'user-1' });
-    expect(answer.body).not.toHaveProperty('old');
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    const response = await browser.post('/run/merge-late', { k: 'v', old: null });
+    expect(response.body).toMatchObject({ k: 'v', plan: 'free', sub: 'user-1' });
+    expect(response.body).not.toHaveProperty('old');
+    expect(tokenTraffic(response)).toEqual(NOTHING);
     await browser.refresh();
     expect(browser.front.up).toMatchObject({ k: 'v' });
     expect(browser.front.up).not.toHaveProperty('old');
@@ -128,9 +128,9 @@ describe.each(ADAPTERS)('working with a session on %s', (adapter) => {
   it.each(['sub', 'exp', 'sessionHandle', 'tId', 'antiCsrfToken'])(
     'refuses to merge %s, and writes nothing (Q16, S013)',
     async (name) => {
-      const answer = await browser.post('/run/merge', { [name]: 'mine' });
-      expect(answer.status).toBe(500);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
+      const response = await browser.post('/run/merge', { [name]: 'mine' });
+      expect(response.status).toBe(500);
+      expect(tokenTraffic(response)).toEqual(NOTHING);
       expect((await browser.post('/run/merge', { [name]: null })).status).toBe(200);
     },
   );
@@ -183,7 +183,7 @@ describe.each(ADAPTERS)('working with a session on %s', (adapter) => {
     await expect(sessions.mergeIntoAccessTokenPayload(handle, { sub: 'x' })).rejects.toThrow(TypeError);
   });
 
-  it('answers false for the data of an unknown handle (T181)', async () => {
+  it('returns false for the data of an unknown handle (T181)', async () => {
     expect(await application.sessions.updateSessionDataInDatabase('unknown', {})).toBe(false);
   });
 
@@ -198,13 +198,18 @@ describe.each(ADAPTERS)('working with a session on %s', (adapter) => {
   );
 
   it('can be revoked when it has ended already (T192)', async () => {
-    const answer = await browser.post('/run/after-the-end', { method: 'revokeSession' });
-    expect(answer.body).toEqual({ type: null });
+    const response = await browser.post('/run/after-the-end', { method: 'revokeSession' });
+    expect(response.body).toEqual({ type: null });
   });
 
   it('sets, fetches and removes claims (T228-T230)', async () => {
-    const answer = await browser.post('/run/claims', {});
-    expect(answer.body).toMatchObject({ set: 'free', fetched: 'pro', removed: null, payload: { old: true } });
+    const response = await browser.post('/run/claims', {});
+    expect(response.body).toMatchObject({
+      set: 'free',
+      fetched: 'pro',
+      removed: null,
+      payload: { old: true },
+    });
     expect(browser.front.up).not.toHaveProperty('plan');
     expect(browser.front.up).not.toHaveProperty('nothing');
   });

@@ -135,8 +135,8 @@ describe.each(ADAPTERS)('two session modules in one application on %s', (adapter
   it('do not know the tokens of each other (S080)', async () => {
     await browser.post('/shop/login', { userId: 'customer' });
     const stranger = { cookie: `staffAccess=${browser.cookie('sAccessToken')}` };
-    const answer = await application.send({ path: '/staff/me', headers: stranger });
-    expect([answer.status, answer.text]).toEqual([440, '{"message":"try refresh token"}']);
+    const response = await application.send({ path: '/staff/me', headers: stranger });
+    expect([response.status, response.text]).toEqual([440, '{"message":"try refresh token"}']);
     const refresh = await application.send({
       method: 'POST',
       path: '/staff/auth/session/refresh',
@@ -147,25 +147,25 @@ describe.each(ADAPTERS)('two session modules in one application on %s', (adapter
   });
 
   it.each(['/staff/auth/session/refresh', '/staff/refresh-by-hand'])(
-    'answer their own errors: %s clears the cookies of the staff (S080)',
+    'respond to their own errors: %s clears the cookies of the staff (S080)',
     async (path) => {
-      const answer = await application.send({ method: 'POST', path });
-      expect([answer.status, answer.text]).toEqual([440, '{"message":"unauthorised"}']);
-      expect(tokenTraffic(answer, STAFF_NAMES)).toEqual(BOTH_CLEARED);
-      expect(tokenTraffic(answer)).toEqual({ ...NOTHING, frontToken: 'removed' });
+      const response = await application.send({ method: 'POST', path });
+      expect([response.status, response.text]).toEqual([440, '{"message":"unauthorised"}']);
+      expect(tokenTraffic(response, STAFF_NAMES)).toEqual(BOTH_CLEARED);
+      expect(tokenTraffic(response)).toEqual({ ...NOTHING, frontToken: 'removed' });
     },
   );
 
-  it('answer their own errors also when the guard of the other is the global one (S080)', async () => {
+  it('respond to their own errors also when the guard of the other is the global one (S080)', async () => {
     const imports = [area('shop', await customers(), true), area('staff', await staff())];
     const { send, client } = await TestApplication.on(adapter)
       .modules(...imports)
       .controllers()
       .start();
     for (const path of ['/staff/auth/session/refresh', '/staff/refresh-by-hand']) {
-      const answer = await send({ method: 'POST', path });
-      expect([answer.status, answer.text]).toEqual([440, '{"message":"unauthorised"}']);
-      expect(tokenTraffic(answer, STAFF_NAMES)).toEqual(BOTH_CLEARED);
+      const response = await send({ method: 'POST', path });
+      expect([response.status, response.text]).toEqual([440, '{"message":"unauthorised"}']);
+      expect(tokenTraffic(response, STAFF_NAMES)).toEqual(BOTH_CLEARED);
     }
     const employee = client('cookie');
     await employee.post('/staff/login', { userId: 'employee' });

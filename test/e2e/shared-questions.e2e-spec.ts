@@ -58,8 +58,8 @@ describe.each(ADAPTERS)(
       const { application, looks, hold } = await heldApplication(adapter);
       const client = await application.signedIn('header', 'ada');
       void hold(20);
-      const answers = await Promise.all(Array.from({ length: 20 }, async () => client.get('/checked')));
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      const responses = await Promise.all(Array.from({ length: 20 }, async () => client.get('/checked')));
+      expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
       expect(looks()).toBeLessThanOrEqual(2);
     });
 
@@ -80,7 +80,7 @@ describe.each(ADAPTERS)(
       expect(looks()).toBeLessThanOrEqual(4);
     });
 
-    it('get no answer that is older than a revocation which had returned before they came (S045)', async () => {
+    it('get no result that is older than a revocation which had returned before they came (S045)', async () => {
       const { application, hold } = await heldApplication(adapter);
       const client = await application.signedIn('header', 'ada');
       const late = client.copy();

@@ -32,10 +32,10 @@ describe.each(ADAPTERS)('signing out on %s', (adapter) => {
     'ends a session by %s and takes its tokens away (%#)',
     async (mode, traffic, exposed, _facts) => {
       const client = await application.signedIn(mode);
-      const answer = await client.signOut();
-      expect([answer.status, answer.text]).toEqual([200, '{"status":"OK"}']);
-      expect(tokenTraffic(answer)).toEqual(traffic);
-      expect(answer.header('access-control-expose-headers')).toBe(exposed);
+      const response = await client.signOut();
+      expect([response.status, response.text]).toEqual([200, '{"status":"OK"}']);
+      expect(tokenTraffic(response)).toEqual(traffic);
+      expect(response.header('access-control-expose-headers')).toBe(exposed);
       expect(application.events.at(-1)).toMatchObject({ type: 'session.revoked' });
     },
   );
@@ -46,13 +46,13 @@ describe.each(ADAPTERS)('signing out on %s', (adapter) => {
     expect((await client.signOut()).status).toBe(200);
   });
 
-  it('answers 200 again when the session has ended elsewhere (T167)', async () => {
+  it('responds with 200 again when the session has ended elsewhere (T167)', async () => {
     const client = await application.signedIn('cookie');
     const again = client.copy();
     await client.signOut();
-    const answer = await again.signOut();
-    expect([answer.status, answer.text]).toEqual([200, '{"status":"OK"}']);
-    expect(tokenTraffic(answer)).toEqual(COOKIES_CLEARED);
+    const response = await again.signOut();
+    expect([response.status, response.text]).toEqual([200, '{"status":"OK"}']);
+    expect(tokenTraffic(response)).toEqual(COOKIES_CLEARED);
     expect(outcomeOf(await client.refresh())).toEqual(signedOut());
   });
 
@@ -76,9 +76,9 @@ describe.each(ADAPTERS)('signing out on %s', (adapter) => {
   it('leaves the cookie of a very old SDK to the refresh (Q14)', async () => {
     const client = await application.signedIn('cookie');
     const cookie = `sAccessToken=${client.cookie('sAccessToken')}; sIdRefreshToken=x`;
-    const answer = await client.signOut({ cookie });
-    expect(outcomeOf(answer)).toEqual(refused('try refresh token'));
-    expect(answer.lines('set-cookie')).toEqual([]);
+    const response = await client.signOut({ cookie });
+    expect(outcomeOf(response)).toEqual(refused('try refresh token'));
+    expect(response.lines('set-cookie')).toEqual([]);
   });
 
   it('leaves nothing behind on the server (T175-T179)', async () => {
@@ -110,28 +110,31 @@ describe.each(ADAPTERS)('signing out with options on %s', (adapter) => {
     const browser = client('cookie');
     const login = await browser.login();
     const cookie = `shop_access=${login.setCookie('shop_access')?.value}`;
-    const answer = await browser.signOut({ cookie });
-    expect(answer.status).toBe(200);
-    expect(answer.lines('set-cookie')).toHaveLength(3);
-    expect(answer.lines('set-cookie')[2]).toMatch(/^shop_access=; Domain=\.shop\.io; Path=\/;/); // where it was before accessTokenPath was set
+    const response = await browser.signOut({ cookie });
+    expect(response.status).toBe(200);
+    expect(response.lines('set-cookie')).toHaveLength(3);
+    expect(response.lines('set-cookie')[2]).toMatch(/^shop_access=; Domain=\.shop\.io; Path=\/;/); // where it was before accessTokenPath was set
     for (const name of ['shop_access', 'shop_refresh']) {
       const { value, expires, line, ...set } = login.setCookie(name) ?? {};
       expect(value).not.toBe('');
       expect(line).toContain(expires);
-      expect(answer.setCookie(name)).toMatchObject({ ...set, value: '' });
+      expect(response.setCookie(name)).toMatchObject({ ...set, value: '' });
     }
   });
 
-  it('keeps the tokens when signOutPOST answers a GENERAL_ERROR (T172)', async () => {
+  it('keeps the tokens when signOutPOST returns a GENERAL_ERROR (T172)', async () => {
     const apis = (original: ApiInterface): ApiInterface => ({
       ...original,
       signOutPOST: async () => ({ status: 'GENERAL_ERROR', message: 'not today' }),
     });
     const { signedIn } = await TestApplication.on(adapter).with({ override: { apis } }).start();
     const client = await signedIn('cookie');
-    const answer = await client.signOut();
-    expect([answer.status, answer.body]).toEqual([200, { status: 'GENERAL_ERROR', message: 'not today' }]);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    const response = await client.signOut();
+    expect([response.status, response.body]).toEqual([
+      200,
+      { status: 'GENERAL_ERROR', message: 'not today' },
+    ]);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
     expect((await client.get('/checked')).status).toBe(200);
   });
 

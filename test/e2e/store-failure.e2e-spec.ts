@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { TokenTheftDetectedError } from 'nest-sessions';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { BOTH_CLEARED, NOTHING, tokenTraffic } from '../support/token-traffic.js';
@@ -8,11 +8,11 @@ import { watchedStore, type WatchedStore } from '../support/watched-store.js';
 
 const TRY_LATER = [503, '{"message":"service unavailable"}', '1'];
 
-/** What a client does, which call of the store fails (of several that do the same), and how things stand before. */
+/** A move of a client, the call of the store that fails (of several that do the same), and the preparation. */
 interface Flow {
   readonly fails: string | readonly string[];
   prepare?(client: SessionClient): Promise<unknown>;
-  act(client: SessionClient): Promise<Answer>;
+  act(client: SessionClient): Promise<ClientResponse>;
 }
 
 const FLOWS: Record<string, Flow> = {
@@ -72,10 +72,10 @@ describe.each(ADAPTERS)('a store that fails on %s', (adapter) => {
   afterEach(() => watched.failing.clear());
   afterAll(() => application.close());
 
-  function expectTryLater(answer: Answer): void {
-    expect([answer.status, answer.text, answer.header('retry-after')]).toEqual(TRY_LATER);
-    expect(answer.lines('set-cookie')).toEqual([]);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+  function expectTryLater(response: ClientResponse): void {
+    expect([response.status, response.text, response.header('retry-after')]).toEqual(TRY_LATER);
+    expect(response.lines('set-cookie')).toEqual([]);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
   }
 
   it.each(Object.keys(FLOWS))(

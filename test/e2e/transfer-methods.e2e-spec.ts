@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { jwt } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
@@ -8,10 +8,10 @@ import { allowedByHeader } from '../support/transfer-methods.js';
 
 const FOREIGN_JWT = jwt({ alg: 'RS256', typ: 'JWT' }, { sub: 'somebody', exp: 4_000_000_000 });
 
-/** Whose session an answer shows; of a refusal the message. */
-function shownBy(answer: Answer): unknown {
-  expect(tokenTraffic(answer)).toEqual(NOTHING);
-  const { session, userId, message } = answer.body as { session?: null; userId?: string; message?: string };
+/** The user whose session a response shows; of a refusal the message. */
+function shownBy(response: ClientResponse): unknown {
+  expect(tokenTraffic(response)).toEqual(NOTHING);
+  const { session, userId, message } = response.body as { session?: null; userId?: string; message?: string };
   return session === null ? 'none' : (userId ?? message);
 }
 

@@ -45,9 +45,9 @@ describe.each(ADAPTERS)('verifying a session on %s', (adapter) => {
   it('takes no look at the store and writes no token (T43, T44)', async () => {
     watched.calls.length = 0;
     for (const client of [browser, mobile, browser]) {
-      const answer = await client.get('/me');
-      expect(answer.status).toBe(200);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
+      const response = await client.get('/me');
+      expect(response.status).toBe(200);
+      expect(tokenTraffic(response)).toEqual(NOTHING);
     }
     expect(watched.calls).toEqual([]);
   });
@@ -62,12 +62,12 @@ describe.each(ADAPTERS)('verifying a session on %s', (adapter) => {
     ['POST', '/without-anti-csrf', 'missing', 200, 'T49'],
     ['HEAD', '/me', 'missing', 401, 'T50, Q12'],
     ['HEAD', '/me', 'right', 200, 'T50'],
-  ])('%s %s with the %s anti-csrf token answers %i (%s)', async (method, path, which, status) => {
+  ])('%s %s with the %s anti-csrf token gets %i (%s)', async (method, path, which, status) => {
     const headers = which === 'right' ? {} : { 'anti-csrf': which === 'wrong' ? 'zzz' : undefined };
-    const answer = await browser.send({ method, path, headers });
+    const response = await browser.send({ method, path, headers });
     const shown = status === 200 ? '"userId":"by-cookie"' : '{"message":"try refresh token"}';
     const text: unknown = expect.stringContaining(method === 'HEAD' ? '' : shown);
-    expect(outcomeOf(answer)).toEqual({ status, text, tokens: NOTHING });
+    expect(outcomeOf(response)).toEqual({ status, text, tokens: NOTHING });
   });
 
   it("refuses another session's anti-csrf token (S069)", async () => {
@@ -98,8 +98,8 @@ describe.each(ADAPTERS)('verifying a session on %s', (adapter) => {
   });
 
   it('refuses the cookie of a very old SDK where the session is optional, too (T62)', async () => {
-    const answer = await application.send({ path: '/optional', headers: { cookie: 'sIdRefreshToken=' } });
-    expect(outcomeOf(answer)).toEqual(refused('try refresh token'));
+    const response = await application.send({ path: '/optional', headers: { cookie: 'sIdRefreshToken=' } });
+    expect(outcomeOf(response)).toEqual(refused('try refresh token'));
   });
 
   it('by header does not care about a cookie of a very old SDK, which a neighbour can set (S061)', async () => {
@@ -137,11 +137,11 @@ describe.each(ADAPTERS)('verifying a session on %s', (adapter) => {
     ['"bearer" in lower case', 401, 'T72', (token: string) => `bearer ${token}`],
     ['spaces around the token', 200, 'T73', (token: string) => `Bearer   ${token}  `],
   ])('%s: %i (%s)', async (_case, status, _facts, authorization) => {
-    const answer = await application.send({
+    const response = await application.send({
       path: '/me',
       headers: { authorization: authorization(mobile.accessToken ?? '') },
     });
-    expect(answer.status).toBe(status);
+    expect(response.status).toBe(status);
   });
 
   it('reads a quoted cookie, beside one with broken percent encoding (T74, T75)', async () => {
@@ -162,10 +162,10 @@ describe.each(ADAPTERS)('verifying a session on %s', (adapter) => {
     await application.sessions.revokeSession(sessionHandle);
     expect((await browser.get('/me')).status).toBe(200);
     for (const path of ['/checked', '/checked-optional']) {
-      const answer = await browser.copy().get(path);
-      expect(answer.status).toBe(401);
-      expect(answer.text).toBe('{"message":"unauthorised"}');
-      expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
+      const response = await browser.copy().get(path);
+      expect(response.status).toBe(401);
+      expect(response.text).toBe('{"message":"unauthorised"}');
+      expect(tokenTraffic(response)).toEqual(BOTH_CLEARED);
     }
   });
 
@@ -200,24 +200,24 @@ describe.each(ADAPTERS)('verifying a session on %s', (adapter) => {
 
   it('lets OPTIONS pass to a handler made for it without looking for a session (T82)', async () => {
     for (const headers of [{}, { cookie: 'sAccessToken=junk' }]) {
-      const answer = await application.send({ method: 'OPTIONS', path: '/preflight', headers });
-      expect(answer.text).toBe('{"session":null}');
+      const response = await application.send({ method: 'OPTIONS', path: '/preflight', headers });
+      expect(response.text).toBe('{"session":null}');
     }
     expect((await browser.send({ method: 'OPTIONS', path: '/preflight' })).text).toBe('{"session":null}');
   });
 
   it.each(['OPTIONS', 'TRACE'])('refuses %s to a handler of every method (S078)', async (method) => {
-    const answer = await browser.send({ method, path: '/me' });
-    expect([answer.status, answer.text]).toEqual([401, '{"message":"unauthorised"}']);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    const response = await browser.send({ method, path: '/me' });
+    expect([response.status, response.text]).toEqual([401, '{"message":"unauthorised"}']);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
   });
 
   it('shows the payload of the presented token after a look at the database (T87)', async () => {
     const before = (await browser.get('/me')).body;
     watched.calls.length = 0;
-    const answer = await browser.get('/checked');
-    expect(answer.body).toEqual(before);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    const response = await browser.get('/checked');
+    expect(response.body).toEqual(before);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
     expect(watched.calls).toEqual(['findSession']);
   });
 });

@@ -29,7 +29,7 @@ export interface Recorded {
   readonly calls: number;
   readonly sessions: number;
   readonly ms: number;
-  /** Number of answers of each kind. */
+  /** Number of responses of each kind. */
   readonly counts: readonly (readonly [string, number])[];
   readonly faults: FaultCounts;
   /** The most states that the search for a legal order looked at. */

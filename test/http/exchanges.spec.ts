@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { HttpExchange } from '../../lib/util/http-exchange.js';
-import { SERVER_KINDS, answerOf } from '../support/wire-server.js';
+import { SERVER_KINDS, responseOf } from '../support/wire-server.js';
 import { ExpressResponse } from '../../lib/http/exchanges.js';
 import { FastifyResponse } from '../../lib/http/exchanges.js';
 import { createExchange, isRequest, isResponse } from '../../lib/http/exchanges.js';
@@ -10,7 +10,7 @@ import { getExchange } from '../../lib/sessions/request-state.js';
 
 describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
   it('is the one for the framework, the same for the same response, and is not wrapped again', async () => {
-    await answerOf(kind, (exchange, { req, res }) => {
+    await responseOf(kind, (exchange, { req, res }) => {
       expect(exchange.response).toBeInstanceOf(kind === 'fastify' ? FastifyResponse : ExpressResponse);
       expect(getExchange(req, res)).toBe(exchange);
       const again = getExchange(exchange.request, exchange.response);
@@ -24,7 +24,7 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
     ['Object.create', (req: object): object => Object.create(req) as object],
     ['a copy', (req: object): object => ({ ...req, headers: {}, method: 'GET', url: '/' })],
   ])('is not that of the request from which another one was made, by %s', async (_how, derive) => {
-    await answerOf(kind, (exchange, { req, res }) => {
+    await responseOf(kind, (exchange, { req, res }) => {
       const derived = Object.assign(derive(req as object), { headers: { authorization: 'Bearer other' } });
       const other = getExchange(derived, res);
       expect(other).not.toBe(exchange);
@@ -36,7 +36,7 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
 
   it('reads method, URL with its query, headers and cookies', async () => {
     const headers = { 'St-Auth-Mode': 'Cookie', cookie: ['a=1', 'a=2; b="x%20y"'], rid: '' };
-    await answerOf(
+    await responseOf(
       kind,
       ({ request }) => {
         expect(request.getMethod()).toBe('post');
@@ -52,7 +52,7 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
   });
 
   it('sets, replaces and removes headers', async () => {
-    const answer = await answerOf(kind, ({ response }) => {
+    const received = await responseOf(kind, ({ response }) => {
       response.setHeader('x-one', 'a');
       response.setHeader('X-One', 'b');
       response.setHeader('x-gone', 'c');
@@ -60,21 +60,21 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
       expect(response.getHeaderValues('X-ONE')).toEqual(['b']);
       expect(response.getHeaderValues('x-gone')).toEqual([]);
     });
-    expect(answer.lines('x-one')).toEqual(['b']);
-    expect(answer.lines('x-gone')).toEqual([]);
+    expect(received.lines('x-one')).toEqual(['b']);
+    expect(received.lines('x-gone')).toEqual([]);
   });
 
   it('writes one Set-Cookie line per value and does not pile them up', async () => {
-    const answer = await answerOf(kind, ({ response }) => {
+    const received = await responseOf(kind, ({ response }) => {
       response.setHeader('Set-Cookie', ['a=1']);
       response.setHeader('Set-Cookie', ['b=1', 'c=1']);
       expect(response.getHeaderValues('set-cookie')).toEqual(['b=1', 'c=1']);
     });
-    expect(answer.lines('set-cookie')).toEqual(['b=1', 'c=1']);
+    expect(received.lines('set-cookie')).toEqual(['b=1', 'c=1']);
   });
 
   it('sends JSON with the status, and only the first time', async () => {
-    const answer = await answerOf(kind, ({ response }) => {
+    const received = await responseOf(kind, ({ response }) => {
       expect(response.isSent).toBe(false);
       response.setStatusCode(403);
       response.sendJSONResponse({ message: 'größer' });
@@ -82,13 +82,13 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
       response.sendJSONResponse({ second: true });
       expect(response.isSent).toBe(true);
     });
-    expect(answer.status).toBe(403);
-    expect(answer.lines('content-type')).toEqual(['application/json; charset=utf-8']);
-    expect(answer.body).toBe('{"message":"größer"}');
+    expect(received.status).toBe(403);
+    expect(received.lines('content-type')).toEqual(['application/json; charset=utf-8']);
+    expect(received.body).toBe('{"message":"größer"}');
   });
 
-  it('refuses to change headers of an answer that has left', async () => {
-    await answerOf(kind, ({ response }) => {
+  it('refuses to change headers of a response that has left', async () => {
+    await responseOf(kind, ({ response }) => {
       response.sendJSONResponse({});
       expect(() => response.setHeader('st-access-token', 'x')).toThrow(/sent/);
     });

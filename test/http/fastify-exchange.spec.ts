@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import type { FastifyReply } from 'fastify';
-import { answerOf } from '../support/wire-server.js';
+import { responseOf } from '../support/wire-server.js';
 import { FastifyResponse } from '../../lib/http/exchanges.js';
 
 describe('headers on Fastify', () => {
   it('keeps cookies that middleware set on the raw response, doubles none (S065)', async () => {
-    const answer = await answerOf('fastify', ({ response }, { res }) => {
+    const received = await responseOf('fastify', ({ response }, { res }) => {
       const reply = res as FastifyReply;
       reply.raw.setHeader('Set-Cookie', ['middleware=1']);
       reply.header('set-cookie', 'handler=1');
@@ -14,7 +14,7 @@ describe('headers on Fastify', () => {
       response.setHeader('Set-Cookie', [...response.getHeaderValues('set-cookie'), 'ours=2']);
       reply.header('set-cookie', 'handler=2');
     });
-    expect(answer.lines('set-cookie')).toEqual([
+    expect(received.lines('set-cookie')).toEqual([
       'middleware=1',
       'handler=1',
       'ours=1',
@@ -24,15 +24,15 @@ describe('headers on Fastify', () => {
   });
 
   it('removes a header from the raw response too', async () => {
-    const answer = await answerOf('fastify', ({ response }, { res }) => {
+    const received = await responseOf('fastify', ({ response }, { res }) => {
       (res as FastifyReply).raw.setHeader('anti-csrf', 'x');
       response.removeHeader('anti-csrf');
     });
-    expect(answer.lines('anti-csrf')).toEqual([]);
+    expect(received.lines('anti-csrf')).toEqual([]);
   });
 
   it('takes what middleware wrote through the raw response before the reply existed', async () => {
-    const answer = await answerOf('fastify', ({ response }, { res }) => {
+    const received = await responseOf('fastify', ({ response }, { res }) => {
       const raw: ServerResponse = (res as FastifyReply).raw;
       raw.setHeader('Access-Control-Expose-Headers', 'x-trace');
       response.setHeader(
@@ -40,7 +40,7 @@ describe('headers on Fastify', () => {
         [...response.getHeaderValues('access-control-expose-headers'), 'front-token'].join(', '),
       );
     });
-    expect(answer.lines('access-control-expose-headers')).toEqual(['x-trace, front-token']);
+    expect(received.lines('access-control-expose-headers')).toEqual(['x-trace, front-token']);
   });
 
   it('does so also where Fastify itself leaves the raw response alone', () => {

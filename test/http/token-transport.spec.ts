@@ -5,10 +5,10 @@ import type { SessionConfig } from '../../lib/options/session-config.js';
 import type { TokenTransferMethod } from '../../lib/options/wire-options.js';
 import {
   SERVER_KINDS,
-  answerOf,
+  responseOf,
   type NativePair,
   type ServerKind,
-  type WireAnswer,
+  type WireResponse,
   type WireRequest,
 } from '../support/wire-server.js';
 import { ProcessWarnings } from '../support/process-warnings.js';
@@ -47,21 +47,21 @@ function requestWith(
   return createSessionRequest({ request, response }, userContext);
 }
 
-/** The answer to a request during which `act` used the transport. */
-function answerTo(
+/** The response to a request during which `act` used the transport. */
+function responseTo(
   kind: ServerKind,
   act: (transport: TokenTransport, request: SessionRequest, native: NativePair) => void,
   { request, ...changes }: Partial<SessionConfig> & { request?: WireRequest } = {},
-): Promise<WireAnswer> {
-  return answerOf(
+): Promise<WireResponse> {
+  return responseOf(
     kind,
     (exchange, native) => act(transportWith(changes), createSessionRequest(exchange, {}), native),
     request,
   );
 }
 
-function exposed(answer: WireAnswer): string[] {
-  return answer.lines('access-control-expose-headers');
+function exposed(response: WireResponse): string[] {
+  return response.lines('access-control-expose-headers');
 }
 
 describe('reading tokens', () => {
@@ -196,15 +196,15 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
       transport.writeTokens(request, method, tokens, OWNER);
 
   it('writes a cookie session (T1-T4, T14, T17, S058)', async () => {
-    const answer = await answerTo(kind, write('cookie', { ...TOKENS, antiCsrfToken: 'anti' }));
-    expect(answer.lines('set-cookie')).toEqual([
+    const response = await responseTo(kind, write('cookie', { ...TOKENS, antiCsrfToken: 'anti' }));
+    expect(response.lines('set-cookie')).toEqual([
       `sAccessToken=aaa.bbb.ccc; Path=/; Expires=${IN_A_YEAR}; HttpOnly; Secure; SameSite=Lax`,
       'sRefreshToken=r%2B%2F%3D.V2; Path=/auth/session/refresh; Expires=Sat, 11 Apr 2026 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax',
     ]);
-    expect(answer.lines('front-token')).toEqual(['ZnJvbnQ=']);
-    expect(answer.lines('anti-csrf')).toEqual(['anti']);
-    expect(exposed(answer)).toEqual(['front-token, anti-csrf']);
-    expect([answer.lines('st-access-token'), answer.lines('st-refresh-token'), answer.body]).toEqual([
+    expect(response.lines('front-token')).toEqual(['ZnJvbnQ=']);
+    expect(response.lines('anti-csrf')).toEqual(['anti']);
+    expect(exposed(response)).toEqual(['front-token, anti-csrf']);
+    expect([response.lines('st-access-token'), response.lines('st-refresh-token'), response.body]).toEqual([
       [],
       [],
       '{}',
@@ -212,11 +212,11 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('writes a header session, raw and without cookies (T5, T17)', async () => {
-    const answer = await answerTo(kind, write('header'));
-    expect(answer.lines('st-access-token')).toEqual(['aaa.bbb.ccc']);
-    expect(answer.lines('st-refresh-token')).toEqual(['r+/=.V2']);
-    expect(answer.lines('set-cookie')).toEqual([]);
-    expect(exposed(answer)).toEqual(['front-token, st-access-token, st-refresh-token']);
+    const response = await responseTo(kind, write('header'));
+    expect(response.lines('st-access-token')).toEqual(['aaa.bbb.ccc']);
+    expect(response.lines('st-refresh-token')).toEqual(['r+/=.V2']);
+    expect(response.lines('set-cookie')).toEqual([]);
+    expect(exposed(response)).toEqual(['front-token, st-access-token, st-refresh-token']);
   });
 
   it.each([
@@ -226,25 +226,25 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
     'writes only the access token of a changed payload, by %s (T183, T185)',
     async (method, list, cookies) => {
       const { accessToken, frontToken } = TOKENS;
-      const answer = await answerTo(kind, write(method, { accessToken, frontToken }));
-      expect(exposed(answer)).toEqual([list]);
-      expect(answer.lines('set-cookie')).toHaveLength(cookies);
-      expect([answer.lines('st-refresh-token'), answer.lines('anti-csrf')]).toEqual([[], []]);
+      const response = await responseTo(kind, write(method, { accessToken, frontToken }));
+      expect(exposed(response)).toEqual([list]);
+      expect(response.lines('set-cookie')).toHaveLength(cookies);
+      expect([response.lines('st-refresh-token'), response.lines('anti-csrf')]).toEqual([[], []]);
     },
   );
 
   it('repeats the access token in the header when that is configured, the refresh token never (T40)', async () => {
-    const answer = await answerTo(kind, write('cookie', { ...TOKENS, antiCsrfToken: 'anti' }), {
+    const response = await responseTo(kind, write('cookie', { ...TOKENS, antiCsrfToken: 'anti' }), {
       exposeAccessTokenToFrontendInCookieBasedAuth: true,
     });
-    expect(answer.lines('st-access-token')).toEqual(['aaa.bbb.ccc']);
-    expect(answer.lines('st-refresh-token')).toEqual([]);
-    expect(answer.lines('set-cookie')).toHaveLength(2);
-    expect(exposed(answer)).toEqual(['front-token, st-access-token, anti-csrf']);
+    expect(response.lines('st-access-token')).toEqual(['aaa.bbb.ccc']);
+    expect(response.lines('st-refresh-token')).toEqual([]);
+    expect(response.lines('set-cookie')).toHaveLength(2);
+    expect(exposed(response)).toEqual(['front-token, st-access-token, anti-csrf']);
   });
 
   it('follows the configured domain, paths and attributes (T14-T16, S066)', async () => {
-    const answer = await answerTo(kind, write('cookie'), {
+    const response = await responseTo(kind, write('cookie'), {
       cookieDomain: '.a.io',
       accessTokenPath: '/access',
       refreshTokenPath: '/gw/auth/session/refresh',
@@ -252,7 +252,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
       cookieSameSite: () => 'none',
     });
     const attributes = 'HttpOnly; Secure; SameSite=None; Partitioned';
-    expect(answer.lines('set-cookie')).toEqual([
+    expect(response.lines('set-cookie')).toEqual([
       expect.stringMatching(new RegExp(`; Domain=\\.a\\.io; Path=/access; Expires=[^;]+; ${attributes}$`)),
       expect.stringMatching(
         new RegExp(`; Domain=\\.a\\.io; Path=/gw/auth/session/refresh; Expires=[^;]+; ${attributes}$`),
@@ -261,12 +261,12 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('decides SameSite by the request at hand (T41)', async () => {
-    const answer = await answerTo(kind, write('cookie'), {
+    const response = await responseTo(kind, write('cookie'), {
       cookieSameSite: ({ request }) =>
         request?.getHeaderValue('origin') === 'https://far.io' ? 'none' : 'strict',
       request: { headers: { origin: 'https://far.io' } },
     });
-    expect(answer.lines('set-cookie')).toEqual([
+    expect(response.lines('set-cookie')).toEqual([
       expect.stringContaining('SameSite=None'),
       expect.stringContaining('SameSite=None'),
     ]);
@@ -281,14 +281,14 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
       transport.clear(request, 'cookie');
       transport.writeTokens(request, 'header', TOKENS, OWNER);
     };
-    const answer = await answerTo(kind, act, names);
-    expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
+    const response = await responseTo(kind, act, names);
+    expect(response.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
       'my-access=',
       'my-refresh=',
     ]);
-    expect(answer.lines('x-access')).toEqual(['aaa.bbb.ccc']);
-    expect(exposed(answer)).toEqual(['front-token, x-access, x-refresh']);
-    const byCookie = await answerTo(kind, write('cookie'), names);
+    expect(response.lines('x-access')).toEqual(['aaa.bbb.ccc']);
+    expect(exposed(response)).toEqual(['front-token, x-access, x-refresh']);
+    const byCookie = await responseTo(kind, write('cookie'), names);
     expect(byCookie.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
       'my-access=aaa.bbb.ccc',
       'my-refresh=r%2B%2F%3D.V2',
@@ -297,78 +297,78 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
 
   it('lets the second of two sessions in one response win (T33)', async () => {
     const second = { ...TOKENS, accessToken: 'second', frontToken: 'Mg==' };
-    const answer = await answerTo(kind, (transport, request) => {
+    const response = await responseTo(kind, (transport, request) => {
       transport.writeTokens(request, 'cookie', TOKENS, OWNER);
       transport.writeTokens(request, 'cookie', second, OWNER);
     });
-    expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
+    expect(response.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
       'sAccessToken=second',
       'sRefreshToken=r%2B%2F%3D.V2',
     ]);
-    expect(answer.lines('front-token')).toEqual(['Mg==']);
+    expect(response.lines('front-token')).toEqual(['Mg==']);
   });
 
   it('clears a cookie session (T166)', async () => {
-    const answer = await answerTo(kind, (transport, request) => transport.clear(request, 'cookie'));
-    expect(answer.lines('set-cookie')).toEqual([
+    const response = await responseTo(kind, (transport, request) => transport.clear(request, 'cookie'));
+    expect(response.lines('set-cookie')).toEqual([
       `sAccessToken=; Path=/; Expires=${EPOCH}; HttpOnly; Secure; SameSite=Lax`,
       `sRefreshToken=; Path=/auth/session/refresh; Expires=${EPOCH}; HttpOnly; Secure; SameSite=Lax`,
     ]);
-    expect(answer.lines('front-token')).toEqual(['remove']);
-    expect(answer.lines('st-access-token')).toEqual([]);
-    expect(exposed(answer)).toEqual(['front-token']);
+    expect(response.lines('front-token')).toEqual(['remove']);
+    expect(response.lines('st-access-token')).toEqual([]);
+    expect(exposed(response)).toEqual(['front-token']);
   });
 
   it('clears a header session by empty values (T174)', async () => {
-    const answer = await answerTo(kind, (transport, request) => transport.clear(request, 'header'));
-    expect(answer.lines('st-access-token')).toEqual(['']);
-    expect(answer.lines('st-refresh-token')).toEqual(['']);
-    expect(answer.lines('front-token')).toEqual(['remove']);
-    expect(answer.lines('set-cookie')).toEqual([]);
-    expect(exposed(answer)).toEqual(['st-access-token, st-refresh-token, front-token']);
+    const response = await responseTo(kind, (transport, request) => transport.clear(request, 'header'));
+    expect(response.lines('st-access-token')).toEqual(['']);
+    expect(response.lines('st-refresh-token')).toEqual(['']);
+    expect(response.lines('front-token')).toEqual(['remove']);
+    expect(response.lines('set-cookie')).toEqual([]);
+    expect(exposed(response)).toEqual(['st-access-token, st-refresh-token, front-token']);
   });
 
   it('clears both methods whatever the request brought (T137, Q24)', async () => {
-    const answer = await answerTo(kind, (transport, request) => transport.clearBoth(request));
-    expect(answer.lines('set-cookie')).toHaveLength(2);
-    expect(answer.lines('st-access-token')).toEqual(['']);
-    expect(answer.lines('st-refresh-token')).toEqual(['']);
-    expect(answer.lines('front-token')).toEqual(['remove']);
-    expect(exposed(answer)).toEqual(['front-token, st-access-token, st-refresh-token']);
+    const response = await responseTo(kind, (transport, request) => transport.clearBoth(request));
+    expect(response.lines('set-cookie')).toHaveLength(2);
+    expect(response.lines('st-access-token')).toEqual(['']);
+    expect(response.lines('st-refresh-token')).toEqual(['']);
+    expect(response.lines('front-token')).toEqual(['remove']);
+    expect(exposed(response)).toEqual(['front-token, st-access-token, st-refresh-token']);
   });
 
   it('takes a session back that was created in the same response (T34); its anti-csrf stays exposed (Q25)', async () => {
-    const answer = await answerTo(kind, (transport, request) => {
+    const response = await responseTo(kind, (transport, request) => {
       transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' }, OWNER);
       transport.clear(request, 'cookie');
     });
-    expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
+    expect(response.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
       'sAccessToken=',
       'sRefreshToken=',
     ]);
-    expect(answer.lines('front-token')).toEqual(['remove']);
-    expect(answer.lines('anti-csrf')).toEqual([]);
-    expect(exposed(answer)).toEqual(['front-token, anti-csrf']);
+    expect(response.lines('front-token')).toEqual(['remove']);
+    expect(response.lines('anti-csrf')).toEqual([]);
+    expect(exposed(response)).toEqual(['front-token, anti-csrf']);
   });
 
   it('gives a cookie session to a client that had a header session (T13)', async () => {
-    const answer = await answerTo(kind, (transport, request) => {
+    const response = await responseTo(kind, (transport, request) => {
       transport.clear(request, 'header');
       transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' }, OWNER);
     });
-    expect(answer.lines('st-access-token')).toEqual(['']);
-    expect(answer.lines('set-cookie')).toHaveLength(2);
-    expect(answer.lines('front-token')).toEqual(['ZnJvbnQ=']);
-    expect(exposed(answer)).toEqual(['st-access-token, st-refresh-token, front-token, anti-csrf']);
+    expect(response.lines('st-access-token')).toEqual(['']);
+    expect(response.lines('set-cookie')).toHaveLength(2);
+    expect(response.lines('front-token')).toEqual(['ZnJvbnQ=']);
+    expect(exposed(response)).toEqual(['st-access-token, st-refresh-token, front-token, anti-csrf']);
   });
 
   it('deletes the legacy cookie beside the new tokens (T147)', async () => {
-    const answer = await answerTo(kind, (transport, request) => {
+    const response = await responseTo(kind, (transport, request) => {
       transport.writeTokens(request, 'cookie', TOKENS, OWNER);
       transport.clearLegacyCookie(request);
     });
-    expect(answer.lines('set-cookie')).toHaveLength(3);
-    expect(answer.lines('set-cookie')[2]).toBe(
+    expect(response.lines('set-cookie')).toHaveLength(3);
+    expect(response.lines('set-cookie')[2]).toBe(
       `sIdRefreshToken=; Path=/; Expires=${EPOCH}; HttpOnly; Secure; SameSite=Lax`,
     );
   });
@@ -379,7 +379,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   ])(
     'deletes a duplicate on the older domain "%s" and says nothing else (T151-T153)',
     async (older, start) => {
-      const answer = await answerTo(
+      const response = await responseTo(
         kind,
         (transport, request) => expect(transport.clearDuplicate(request, 'refresh')).toBe(true),
         {
@@ -387,27 +387,27 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
           olderCookieDomain: older,
         },
       );
-      expect(answer.lines('set-cookie')).toEqual([expect.stringContaining(start)]);
-      expect(answer.lines('cache-control')).toEqual(['no-store']);
-      expect(answer.lines('set-cookie')[0]).toContain(EPOCH);
-      expect([answer.lines('front-token'), exposed(answer)]).toEqual([[], []]);
+      expect(response.lines('set-cookie')).toEqual([expect.stringContaining(start)]);
+      expect(response.lines('cache-control')).toEqual(['no-store']);
+      expect(response.lines('set-cookie')[0]).toContain(EPOCH);
+      expect([response.lines('front-token'), exposed(response)]).toEqual([[], []]);
     },
   );
 
   it("keeps the application's cookies and exposed headers, in front and in order (S065, T35, Q4, Q5)", async () => {
-    const answer = await answerTo(kind, (transport, request) => {
+    const response = await responseTo(kind, (transport, request) => {
       request.response.setHeader('Set-Cookie', ['sAccessTokenOther=1', 'theme=dark']);
       request.response.setHeader('Access-Control-Expose-Headers', 'customValue, my-front-token-x');
       transport.writeTokens(request, 'cookie', TOKENS, OWNER);
       transport.writeTokens(request, 'cookie', TOKENS, OWNER);
     });
-    expect(answer.lines('set-cookie').map((line) => line.split('=')[0])).toEqual([
+    expect(response.lines('set-cookie').map((line) => line.split('=')[0])).toEqual([
       'sAccessTokenOther',
       'theme',
       'sAccessToken',
       'sRefreshToken',
     ]);
-    expect(exposed(answer)).toEqual(['customValue, my-front-token-x, front-token']);
+    expect(exposed(response)).toEqual(['customValue, my-front-token-x, front-token']);
   });
 
   const writers: Record<string, (transport: TokenTransport, request: SessionRequest) => void> = {
@@ -418,7 +418,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
     clearDuplicate: (transport, request) => transport.clearDuplicate(request, 'access'),
   };
   it.each(Object.keys(writers))('%s forbids caching and varies on the credentials (S064)', async (name) => {
-    const answer = await answerTo(
+    const response = await responseTo(
       kind,
       (transport, request) => {
         request.response.setHeader('Cache-Control', 'public, max-age=60');
@@ -427,18 +427,22 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
       },
       { cookieDomain: '.shop.io', olderCookieDomain: '' },
     );
-    expect(answer.lines('cache-control')).toEqual(['no-store']);
-    expect(answer.lines('vary')).toEqual(['Origin, cookie, Authorization']);
+    expect(response.lines('cache-control')).toEqual(['no-store']);
+    expect(response.lines('vary')).toEqual(['Origin, cookie, Authorization']);
   });
 
   it('writes nothing at all when a token does not fit into a cookie (S062)', async () => {
-    const answer = await answerTo(kind, (transport, request) => {
+    const response = await responseTo(kind, (transport, request) => {
       const tooLong = { ...TOKENS, accessToken: 'x'.repeat(4096) };
       expect(() => transport.writeTokens(request, 'cookie', tooLong, OWNER)).toThrow(
         /sAccessToken needs 4108 octets/,
       );
     });
-    expect([answer.lines('set-cookie'), answer.lines('front-token'), exposed(answer)]).toEqual([[], [], []]);
+    expect([response.lines('set-cookie'), response.lines('front-token'), exposed(response)]).toEqual([
+      [],
+      [],
+      [],
+    ]);
   });
 });
 
@@ -446,12 +450,12 @@ describe('deleting duplicates', () => {
   it.each([{}, { olderCookieDomain: '' }, { olderAccessTokenPath: '/' }])(
     'deletes nothing while no older place is known, which %j does not name',
     async (options) => {
-      const answer = await answerTo(
+      const response = await responseTo(
         'node:http',
         (transport, request) => expect(transport.clearDuplicate(request, 'access')).toBe(false),
         options,
       );
-      expect(['set-cookie', 'cache-control', 'vary'].flatMap((name) => answer.lines(name))).toEqual([]);
+      expect(['set-cookie', 'cache-control', 'vary'].flatMap((name) => response.lines(name))).toEqual([]);
     },
   );
 });
@@ -496,20 +500,20 @@ describe('sessions that end while a response is on its way', () => {
     ],
   ])('take their tokens back after %s', async (_, change, isTakenBack) => {
     const subject = { userId: 'user-1', recipeUserId: 'user-1', tenantId: 'public' };
-    const answer = await answerTo('node:http', (transport, request) => {
+    const response = await responseTo('node:http', (transport, request) => {
       transport.writeTokens(request, 'cookie', TOKENS, { ...OWNER, subject });
       change(transport);
     });
-    expect(answer.lines('set-cookie')).toHaveLength(isTakenBack ? 0 : 2);
-    expect(answer.lines('front-token')).toEqual(isTakenBack ? [] : ['ZnJvbnQ=']);
+    expect(response.lines('set-cookie')).toHaveLength(isTakenBack ? 0 : 2);
+    expect(response.lines('front-token')).toEqual(isTakenBack ? [] : ['ZnJvbnQ=']);
   });
 
   it('lose their tokens as well where they ended before', async () => {
-    const answer = await answerTo('node:http', (transport, request) => {
+    const response = await responseTo('node:http', (transport, request) => {
       transport.noteEnded(['handle-1']);
       transport.writeTokens(request, 'header', TOKENS, { ...OWNER, mark: transport.mark });
     });
-    expect([answer.lines('st-access-token'), answer.lines('st-refresh-token')]).toEqual([[], []]);
+    expect([response.lines('st-access-token'), response.lines('st-refresh-token')]).toEqual([[], []]);
   });
 
   it.each([
@@ -525,20 +529,20 @@ describe('sessions that end while a response is on its way', () => {
         transport.clearBoth(request, cause);
       },
     ]) {
-      const answer = await answerTo('node:http', (transport, request) => {
+      const response = await responseTo('node:http', (transport, request) => {
         clear(transport, request);
         change(transport);
       });
-      expect(answer.lines('front-token')).toEqual(frontToken);
+      expect(response.lines('front-token')).toEqual(frontToken);
     }
   });
 
   it('are cleared for certain where the error names no owner', async () => {
-    const answer = await answerTo('node:http', (transport, request) => {
+    const response = await responseTo('node:http', (transport, request) => {
       transport.clearBoth(request, new Error('refused'));
       transport.noteReplaced('handle-1');
     });
-    expect(answer.lines('front-token')).toEqual(['remove']);
+    expect(response.lines('front-token')).toEqual(['remove']);
   });
 });
 
@@ -547,7 +551,7 @@ describe('a response that has been sent', () => {
     const warnings = new ProcessWarnings();
     try {
       const transport = transportWith({ cookieDomain: '.shop.io', olderCookieDomain: '' });
-      await answerOf('node:http', (exchange) => {
+      await responseOf('node:http', (exchange) => {
         const request = createSessionRequest(exchange, {});
         request.response.sendJSONResponse({});
         for (const _each of [1, 2]) {
@@ -579,14 +583,16 @@ describe('a response that has been sent', () => {
 });
 
 describe('cookies of other places', () => {
-  const lines = (answer: WireAnswer): string[] =>
-    answer.lines('set-cookie').map((line) => line.replace(/ (Expires|HttpOnly|Secure|SameSite)[^;]*;?/g, ''));
+  const lines = (response: WireResponse): string[] =>
+    response
+      .lines('set-cookie')
+      .map((line) => line.replace(/ (Expires|HttpOnly|Secure|SameSite)[^;]*;?/g, ''));
 
   it('are deleted wherever the access token can have come from', async () => {
     const clear = (transport: TokenTransport, request: SessionRequest): void =>
       transport.clearAccessCookies(request);
     const request = { path: '/a/b' };
-    expect(lines(await answerTo('node:http', clear, { request }))).toEqual([
+    expect(lines(await responseTo('node:http', clear, { request }))).toEqual([
       'sAccessToken=; Path=/;',
       'sAccessToken=; Path=/; Partitioned',
       'sAccessToken=; Path=/a;',
@@ -600,7 +606,7 @@ describe('cookies of other places', () => {
       cookieDomain: '.a.io',
       olderCookieDomain: '',
     };
-    expect(lines(await answerTo('node:http', clear, insecure))).toEqual([
+    expect(lines(await responseTo('node:http', clear, insecure))).toEqual([
       'sAccessToken=; Domain=.a.io; Path=/;',
       'sAccessToken=; Path=/;',
     ]);
@@ -619,9 +625,9 @@ describe('cookies of other places', () => {
       (transport: TokenTransport, to: SessionRequest) => transport.writeTokens(to, 'cookie', TOKENS, OWNER),
       (transport: TokenTransport, to: SessionRequest) => transport.clear(to, 'cookie'),
     ])
-      expect(lines(await answerTo('node:http', act, { ...changes, request }))).toHaveLength(2 + count);
+      expect(lines(await responseTo('node:http', act, { ...changes, request }))).toHaveLength(2 + count);
     const { accessToken, frontToken } = TOKENS;
-    const changed = await answerTo(
+    const changed = await responseTo(
       'node:http',
       (transport, to) => transport.writeTokens(to, 'cookie', { accessToken, frontToken }, OWNER),
       { ...changes, request },
@@ -631,7 +637,7 @@ describe('cookies of other places', () => {
       (transport: TokenTransport, to: SessionRequest) => transport.writeTokens(to, 'header', TOKENS, OWNER),
       (transport: TokenTransport, to: SessionRequest) => transport.clear(to, 'header'),
     ])
-      expect(lines(await answerTo('node:http', act, { ...changes, request }))).toEqual([]);
+      expect(lines(await responseTo('node:http', act, { ...changes, request }))).toEqual([]);
   });
 
   it.each([
@@ -646,7 +652,7 @@ describe('cookies of other places', () => {
 
   it('of a session are deleted with it, by cookie only', async () => {
     const clear = (method: TokenTransferMethod) =>
-      answerOf('node:http', (exchange) =>
+      responseOf('node:http', (exchange) =>
         new TokenTransport(wireConfig(), new StoppedClock(), () => [{ name: 'more', line: 'more=' }]).clear(
           createSessionRequest(exchange, {}),
           method,
@@ -709,7 +715,7 @@ describe('configured cookie names and domains', () => {
     ['domain', { cookieDomain: 'a.io; Path=/' }],
     ['path', { accessTokenPath: '/\n' }],
   ] as const)('cannot inject through the %s (S063)', async (field, changes) => {
-    await answerTo(
+    await responseTo(
       'node:http',
       (transport, request) => expect(() => transport.clear(request, 'cookie')).toThrow(`"${field}"`),
       changes,

@@ -301,7 +301,7 @@ export const ENGINE_MUTANTS = [
   },
   {
     name: 'revocation-not-awaited',
-    bug: 'a revocation is answered before it is stored',
+    bug: 'a revocation is confirmed before it is stored',
     edits: [
       [
         'lib/core/embedded/revocations.ts',

@@ -132,7 +132,7 @@ export const FEED_MUTANTS = [
   },
   {
     name: 'answer-older-than-cut-off',
-    bug: 'an answer to a question from before a cut-off counts as one after it',
+    bug: 'a response to a question from before a cut-off counts as one after it',
     edits: [
       [
         INDEX,

@@ -2,7 +2,7 @@
 //   npm run mutation                       all groups of groups.mjs, one after the other
 //   npm run mutation -- http tokens        these groups
 //   npm run mutation -- --budget 20000     CPU time for the tests of one mutant, milliseconds
-// What is known from an earlier run is used again while neither the code nor its tests have changed (build/mutation/).
+// Results of an earlier run are used again while neither the code nor its tests have changed (build/mutation/).
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { chdir, env, exit, stdout } from 'node:process';

@@ -50,7 +50,7 @@ describe('the browser client', () => {
   afterAll(() => front.close());
 
   it.each(Object.entries(FRAMEWORKS))(
-    'refreshes by itself when %s answers that the access token has expired, and repeats the request',
+    'refreshes by itself when %s says that the access token has expired, and repeats the request',
     async (_name, start) => {
       service = await start({ port: 0, apiDomain: api.origin });
       try {

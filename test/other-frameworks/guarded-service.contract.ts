@@ -28,7 +28,7 @@ export function guardedService(
     service = new Service(await start({ port: 0, apiDomain: api.origin }));
   });
 
-  it('answers 401 without a session, in the words that the browser client looks for', async () => {
+  it('responds with 401 without a session, in the words that the browser client looks for', async () => {
     expect(await service.send({ path: '/me' })).toMatchObject(UNAUTHORISED);
     expect(await service.send({ method: 'POST', path: '/orders', body: { item: 'tea' } })).toMatchObject(
       UNAUTHORISED,
@@ -47,14 +47,14 @@ export function guardedService(
       });
     });
 
-    it('answers "try refresh token" when the access token has expired, and refreshes at the API', async () => {
+    it('responds with "try refresh token" when the access token has expired, and refreshes at the API', async () => {
       const client = service.clientOf(await api.expiredSession(), mode);
       expect(await client.get('/me')).toMatchObject(TRY_REFRESH);
       expect((await client.refresh()).status).toBe(200);
       expect(await client.get('/me')).toMatchObject({ status: 200, body: { userId: 'ada' } });
     });
 
-    it('answers 403 and names the claim that a route asks for and the session does not have', async () => {
+    it('responds with 403 and names the claim that a route asks for and the session does not have', async () => {
       const refused = await service.clientOf(await api.session('free'), mode).get('/reports');
       expect(refused).toMatchObject({
         status: 403,
@@ -74,7 +74,7 @@ export function guardedService(
     expect((await client.post('/orders', { item: 'tea' })).status).toBe(200);
   });
 
-  it('answers 401 to a refresh that the API refuses, and removes the cookies', async () => {
+  it('responds with 401 to a refresh that the API refuses, and removes the cookies', async () => {
     const session = await api.session();
     await api.application.sessions.revokeSession(session.sessionHandle);
     const client = service.clientOf(session, 'cookie');
@@ -90,12 +90,12 @@ export function guardedService(
     const other = [{ cookie: 'sAccessToken=%; sAccessToken=%00; =;;' }, { authorization: 'Basic' }];
     for (const headers of [...cookies, ...bearers, ...other]) {
       const { status } = await service.send({ path: '/me', headers, isAlone: true });
-      // hapi itself answers 400 to cookies that are none.
+      // hapi itself responds with 400 to cookies that are none.
       expect({ headers, isRefused: [400, 401].includes(status) }).toEqual({ headers, isRefused: true });
     }
   });
 
-  it('never answers 500 to odd methods and targets', async () => {
+  it('never responds with 500 to odd methods and targets', async () => {
     const targets = ['//', '/me?%', '/%00', '/me/../me'];
     const requests = [
       ...targets.map((path) => ({ path })),
@@ -110,12 +110,12 @@ export function guardedService(
   it('serves many requests at once when it has just started and knows no keys yet', async () => {
     const young = new Service(await start({ port: 0, apiDomain: api.origin }));
     const client = young.clientOf(await api.session(), 'header');
-    const answers = await Promise.all(Array.from({ length: 20 }, () => client.get('/me')));
-    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
+    const responses = await Promise.all(Array.from({ length: 20 }, () => client.get('/me')));
+    expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
   });
 
   describe('whose API cannot be reached', () => {
-    it('answers 503 to a session and to a refresh, and still 401 without one', async () => {
+    it('responds with 503 to a session and to a refresh, and still 401 without one', async () => {
       const lost = new Service(await start({ port: 0, apiDomain: 'http://127.0.0.1:1' }));
       const client = lost.clientOf(await api.session(), 'header');
       expect((await client.get('/me')).status).toBe(503);

@@ -67,7 +67,7 @@ describe.each(Object.entries(FRAMEWORKS))('an API on %s, without Nest', (_name, 
     },
   );
 
-  it('answers 403 and names the claim that a session lacks', async () => {
+  it('responds with 403 and names the claim that a session lacks', async () => {
     const client = service.client('cookie');
     await client.post('/login', { userId: 'ben' });
     expect(await client.get('/reports')).toMatchObject({

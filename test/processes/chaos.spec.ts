@@ -6,7 +6,7 @@ import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys } from '../support/embedded.js';
 import { countFrom } from '../fixtures/fc-runs.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { startPostgres } from '../support/postgres.js';
 import { closeClients, nodeRedis } from '../support/redis-clients.js';
@@ -61,7 +61,7 @@ redis.describeKilled('two instances under load on a Redis with an append-only fi
 
 function survivesKills(open: () => Promise<KilledDatabase>): void {
   it(
-    'answer nobody wrongly: a session is served or asked to wait, one that was signed out refused (S090 S096 S116)',
+    'treat nobody wrongly: a session is served or asked to wait, one that was signed out refused (S090 S096 S116)',
     async () => {
       const database = await open();
       await seedSigningKeys(await database.openStore());
@@ -82,7 +82,7 @@ function survivesKills(open: () => Promise<KilledDatabase>): void {
       let isDown = false;
       let downSince: number | undefined;
       const outagesMs: number[] = [];
-      const note = ({ status, text }: Answer): void => {
+      const note = ({ status, text }: ClientResponse): void => {
         if (status === 200 || status === 201) counts.served++;
         else if (status === 503) counts.askedToWait++;
         else wrong.push(`${status} ${text}`);
@@ -92,11 +92,11 @@ function survivesKills(open: () => Promise<KilledDatabase>): void {
           downSince = undefined;
         }
       };
-      const untilServed = async (ask: () => Promise<Answer>): Promise<void> => {
+      const untilServed = async (ask: () => Promise<ClientResponse>): Promise<void> => {
         for (let status = 503; status === 503;) {
-          const answer = await ask();
-          note(answer);
-          ({ status } = answer);
+          const response = await ask();
+          note(response);
+          ({ status } = response);
         }
       };
       /** Tokens of sessions whose end was acknowledged. */

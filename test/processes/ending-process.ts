@@ -8,7 +8,7 @@ import { TEST_START_MS } from '../support/embedded.js';
 
 /**
  * An instance on a SQLite file that does what the lines of its input say: `create` a session, `end` one by its handle, or `end-all`.
- * It answers each with a line of JSON.
+ * It responds to each with a line of JSON.
  */
 const core = embeddedCore({ store: sqliteStore(process.argv[2] ?? '') }).create({
   clock: new TestClock(TEST_START_MS),

@@ -1,4 +1,4 @@
-/** What a process is to hammer at. */
+/** The work of a hammering process. */
 export interface HammerTarget {
   readonly engine: 'postgres' | 'redis';
   readonly url: string;

@@ -19,7 +19,7 @@ interface Made {
   readonly accessToken: string;
 }
 
-/** Another process on a file, and a function that orders and waits for the answer. */
+/** Another process on a file, and a function that orders and waits for the response. */
 function otherProcess(file: string): (order: string) => Promise<unknown> {
   const child = spawn(process.execPath, [script, file], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -81,10 +81,10 @@ describe('1,000 sessions that another instance revoked', () => {
     const { a, b, clock, close } = await twoInstances();
     const made = await Promise.all(Array.from({ length: 1000 }, () => create(a)));
     const refused = async (checkDatabase: boolean): Promise<number> => {
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         made.map(({ accessToken }) => verify(b, accessToken.token, { checkDatabase })),
       );
-      return answers.filter(({ status }) => status !== 'OK').length;
+      return responses.filter(({ status }) => status !== 'OK').length;
     };
     expect([await refused(true), await refused(false)]).toEqual([0, 0]);
     for (const { session } of made) expect(await a.revokeSessions([session.handle])).toHaveLength(1);

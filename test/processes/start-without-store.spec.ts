@@ -32,7 +32,7 @@ async function preparedSchema(): Promise<string> {
 
 postgres.describeKilled('an application that starts before its database', () => {
   it.each(ADAPTERS)(
-    'answers 503 with Retry-After until that is there, and then serves (on %s) (S096)',
+    'responds with 503 and Retry-After until that is there, and then serves (on %s) (S096)',
     async (adapter) => {
       const schema = await preparedSchema();
       let application: TestApplication | undefined;
@@ -43,7 +43,7 @@ postgres.describeKilled('an application that starts before its database', () => 
         expect([login.status, login.header('retry-after')]).toEqual([503, '1']);
         const keys = await application.send({ path: '/auth/jwt/jwks.json' });
         expect([keys.status, keys.header('retry-after')]).toEqual([503, '1']);
-        // What needs no session needs no store.
+        // Routes without a session need no store.
         expect((await application.send({ path: '/me' })).status).toBe(401);
       });
       if (application === undefined) throw new Error('The application was not started');

@@ -35,7 +35,7 @@ export class Engine {
   private readonly places: Place[] = [];
   private readonly starts = new Map<string, number>();
   private readonly clock = new SetClock();
-  /** The part that answers the calls of each run: a run that was left behind may wake when the engine's own timeout is over. */
+  /** The part that serves the calls of each run: a run that was left behind may wake when the engine's own timeout is over. */
   private readonly script = new AsyncLocalStorage<(call: StoreCall) => Promise<unknown>>();
   private instances: Instance[] = [];
   private sessionHandle = '';
@@ -137,15 +137,15 @@ export class Engine {
       const opened = this.tokens.open(operation);
       void this.script
         .run(script, async () => real.run(opened, this.sessionHandle))
-        .then((answer) => resolve({ answer: this.named(answer) }), reject);
+        .then((response) => resolve({ answer: this.named(response) }), reject);
     });
   }
 
-  /** Returns an answer with the names of its tokens. */
-  named(answer: Answer): Answer {
-    const { accessToken, refreshToken } = answer;
+  /** Returns a response with the names of its tokens. */
+  named(response: Answer): Answer {
+    const { accessToken, refreshToken } = response;
     return {
-      ...answer,
+      ...response,
       ...(accessToken === undefined ? {} : { accessToken: this.tokens.access(accessToken) }),
       ...(refreshToken === undefined ? {} : { refreshToken: this.tokens.refresh(refreshToken) }),
     };

@@ -59,7 +59,7 @@ class FeedRun {
               })),
             )
         : []),
-      // The instances are alike, so the first one answers the revocation.
+      // The instances are alike, so the first one serves the revocation.
       ...(left.revoke > 0 ? [{ do: 'revoke', instance: 0 } as const] : []),
       ...(left.read > 0
         ? both
@@ -110,9 +110,9 @@ class FeedRun {
     const seen =
       { handling: 'accept', refused: 'refuse', verifying: 'ask' }[request?.status as 'handling'] ?? 'fail';
     if (seen === 'accept' && revokedAt !== undefined && now - revokedAt.ms > 2 * POLL_MS)
-      return 'P2 no life after an answered revocation: a request was accepted beyond the bound of the feed';
+      return 'P2 no life after a confirmed revocation: a request was accepted beyond the bound of the feed';
     if (seen === 'accept' && revokedAt?.instance === instance)
-      return 'P2 no life after an answered revocation: the process that answered it accepts a request';
+      return 'P2 no life after a confirmed revocation: the process that confirmed it accepts a request';
     // The first use of a refreshed token asks the store in any case.
     const allowed = token === 'refreshed' && expected === 'accept' ? 'ask' : expected;
     return seen === allowed
@@ -125,7 +125,7 @@ class FeedRun {
     if (request === undefined) throw new Error(`There is no request ${index}`);
     const carriesToken = this.world.leave(request);
     return carriesToken && this.at(request.instance).knowsTheEnd
-      ? 'P2 no life after an answered revocation: a late response carries a token of the ended session'
+      ? 'P2 no life after a confirmed revocation: a late response carries a token of the ended session'
       : undefined;
   }
 

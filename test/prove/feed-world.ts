@@ -191,7 +191,7 @@ export class FeedWorld {
     return request.response.getHeader('st-access-token') !== undefined;
   }
 
-  /** Revokes the session. @param onAnswer called with the answer */
+  /** Revokes the session. @param onAnswer called with the response */
   revoke(index: number, onAnswer: () => void): void {
     const { recipe } = this.at(index);
     const input = { sessionHandle: this.basis.row?.sessionHandle ?? '', userContext: {} };

@@ -100,7 +100,7 @@ export class Instance {
     try {
       return await this.perform(operation, new SessionRecipe(this.dependencies), sessionHandle);
     } catch (error) {
-      return answerOf(error);
+      return responseOf(error);
     }
   }
 
@@ -177,7 +177,7 @@ function done(hasHappened: boolean): Answer {
   return { status: hasHappened ? 'OK' : 'GONE' };
 }
 
-function answerOf(error: unknown): Answer {
+function responseOf(error: unknown): Answer {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof CoreUnavailableError) return { status: 'UNAVAILABLE', message };
   if (SessionError.isSessionError(error)) {

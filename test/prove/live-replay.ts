@@ -59,8 +59,8 @@ export class LiveReplay {
     this.running.set(id, running);
     const opened = this.world.engine.tokens.open(withToken(operation, before));
     void this.current.run(running, async () => {
-      const answer = await real.run(opened, this.world.first.row?.sessionHandle ?? '');
-      running.arrive({ answer: this.world.engine.named(answer) });
+      const response = await real.run(opened, this.world.first.row?.sessionHandle ?? '');
+      running.arrive({ answer: this.world.engine.named(response) });
     });
     await running.point;
   }

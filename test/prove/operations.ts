@@ -33,7 +33,7 @@ export interface StoreCall {
   readonly args: readonly unknown[];
 }
 
-/** The methods whose calls are choice points. Those about keys are answered at once. */
+/** The methods whose calls are choice points. Those about keys return at once. */
 export const STORE_METHODS = [
   'findSession',
   'update',
@@ -47,7 +47,7 @@ export type StoreMethod = (typeof STORE_METHODS)[number];
 /** The state of an operation: it waits for the store, or it has ended. */
 export type Point = { readonly call: StoreCall } | { readonly answer: Answer };
 
-/** The answer of the store to a call, and the time at which the engine goes on. */
+/** The response of the store to a call, and the time at which the engine goes on. */
 export interface Heard {
   readonly nowMs: number;
   /** Undefined: the connection broke. */

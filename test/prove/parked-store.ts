@@ -17,7 +17,7 @@ export type Park = (call: StoreCall) => Promise<unknown>;
 
 /**
  * A store whose calls about sessions wait until the explorer lets them go on. It inherits `findAndUpdate`, which is two calls, so that
- * another party may act between them. Calls about keys are answered at once by a memory store: keys do not change here.
+ * another party may act between them. Calls about keys are served at once by a memory store: keys do not change here.
  */
 export class ParkedStore extends SessionStore {
   constructor(

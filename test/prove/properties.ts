@@ -23,7 +23,7 @@ interface Step {
 
 type Property = (step: Step) => string | undefined;
 
-/** The properties of a session, each looked at after every step. They use neither the rules' answers nor each other. */
+/** The properties of a session, each looked at after every step. They use neither the rules' responses nor each other. */
 export const PROPERTIES: Readonly<Record<string, Property>> = {
   'P1 one live line': ({ after, rules, tokens }) => {
     const { row, line, session } = after;
@@ -45,15 +45,15 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
       : `refresh tokens ${foreign.join(', ')} are accepted beside the line of token ${session.current}`;
   },
 
-  'P2 no life after an answered revocation': ({ after, ended }) => {
+  'P2 no life after a confirmed revocation': ({ after, ended }) => {
     if (after.isRevoked && after.row !== undefined) return 'the revoked session is in the store again';
     if (ended?.open.beganRevoked !== true || ended.answer.status !== 'OK') return undefined;
     const { kind } = ended.operation;
     if (kind === 'refresh' || kind === 'regenerate' || kind === 'merge' || kind === 'claim')
-      return `a ${kind} that began after the answer to a revocation succeeded`;
+      return `a ${kind} that began after the response to a revocation succeeded`;
     return ended.answer.accessToken === undefined
       ? undefined
-      : 'a verification that began after the answer to a revocation gave a new access token';
+      : 'a verification that began after the response to a revocation gave a new access token';
   },
 
   'P3 the owner alone is no thief': ({ before, ended, rules }) => {
@@ -120,7 +120,7 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
       ...after.merged.filter((name) => !data.includes(name)),
       ...after.claimed.filter((name) => !claims.includes(name)),
     ];
-    return lost.length === 0 ? undefined : `${lost.join(', ')} was answered with success and is not stored`;
+    return lost.length === 0 ? undefined : `${lost.join(', ')} was confirmed and is not stored`;
   },
 };
 

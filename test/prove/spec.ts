@@ -1,6 +1,6 @@
 /**
- * The rules of a session as pure functions: what each request may answer, and what it does to the session, as if it happened in one
- * moment. The explorer compares the real engine with this text at every step. Nothing of `lib/` is used here.
+ * The rules of a session as pure functions: what each request may return, and what it does to the session, as if it happened in one
+ * moment. The explorer compares the real engine with this text at every step. No part of `lib/` is used here.
  *
  * A session is a line of refresh tokens: token 0 comes with the sign-in, token n + 1 is the successor of token n, and there is one.
  * `current` is the token that the store knows. Its successor may be given out any number of times without a write; the first *use* of
@@ -47,7 +47,7 @@ export interface Rules {
   readonly endsAtMs: number | undefined;
 }
 
-/** An answer that a request may give in one moment, and the session after it; undefined: it has ended. */
+/** A response that a request may give in one moment, and the session after it; undefined: it has ended. */
 export interface Outcome {
   readonly answer: string;
   readonly after: Session | undefined;

@@ -20,15 +20,15 @@ export interface Open {
   /** The place of the real engine in it. */
   readonly place: number;
   readonly startedMs: number;
-  /** The answers that the rules allow by now: what they said at any moment since the operation began. */
+  /** The responses that the rules allow by now: what they said at any moment since the operation began. */
   readonly possible: readonly string[];
-  /** Whether it has changed the session; then its answer is settled. */
+  /** Whether it has changed the session; then its response is settled. */
   readonly hasChanged: boolean;
   /** Whether it made its own refresh token current. */
   readonly hasPromoted: boolean;
   /** Whether a call of the store failed for it, so that it may end in a 503. */
   readonly hadTrouble: boolean;
-  /** Whether a revocation had been answered when it began. */
+  /** Whether a revocation had been confirmed when it began. */
   readonly beganRevoked: boolean;
   /** The current generation when it began. */
   readonly beganAt: number;
@@ -52,7 +52,7 @@ export interface State {
   /** Whether the thief has used a token. */
   readonly isThiefKnown: boolean;
   readonly isRevoked: boolean;
-  /** Names whose merges were answered with success. */
+  /** Names whose merges were confirmed. */
   readonly merged: readonly string[];
   readonly claimed: readonly string[];
   readonly open: readonly Open[];

@@ -26,7 +26,7 @@ export class World {
   private readonly applied = new Map<string, Applied>();
   private readonly rowNumbers = new WeakMap<SessionRow, number>();
   private readonly rowTexts = new Map<string, number>();
-  private readonly answerTexts = new Map<string, number>();
+  private readonly responseTexts = new Map<string, number>();
 
   private constructor(
     readonly engine: Engine,
@@ -101,7 +101,7 @@ export class World {
     return this.settle(before, after, after.open.length - 1);
   }
 
-  /** Lets the store answer, or fail. */
+  /** Lets the store respond, or fail. */
   private async store(
     before: State,
     { do: how, open: index }: { readonly do: 'reply' | 'lose' | 'fail'; readonly open: number },
@@ -172,7 +172,7 @@ export class World {
   /** Compares the end of an operation with what the rules allowed at some moment of it. */
   private disagreement({ line }: State, { open, answer, operation }: Ended): Violation | undefined {
     if (answer.status === 'UNAVAILABLE' && open.hadTrouble) return undefined;
-    const text = answerText(answer, line);
+    const text = responseText(answer, line);
     return open.possible.includes(text)
       ? undefined
       : wrong(
@@ -181,15 +181,15 @@ export class World {
         );
   }
 
-  /** Adds the answers that the rules allow at this moment. */
+  /** Adds the responses that the rules allow at this moment. */
   private considered(state: State, open: Open): Open {
-    const now = open.hasChanged ? this.lateAnswers(state, open) : answersOf(this.outcomesOf(state, open));
-    const fresh = now.filter((answer) => !open.possible.includes(answer));
+    const now = open.hasChanged ? this.lateResponses(state, open) : answersOf(this.outcomesOf(state, open));
+    const fresh = now.filter((response) => !open.possible.includes(response));
     return fresh.length === 0 ? open : { ...open, possible: [...open.possible, ...fresh].sort() };
   }
 
   /** A refresh whose store took so long that the session has ended meanwhile gives no tokens, though it made its token current. */
-  private lateAnswers(state: State, { place }: Open): readonly string[] {
+  private lateResponses(state: State, { place }: Open): readonly string[] {
     const isRefresh = this.engine.operation(place).kind === 'refresh';
     return isRefresh && !isLive(state.session, nowOf(state)) ? ['UNAUTHORISED'] : [];
   }
@@ -234,7 +234,7 @@ export class World {
     for (const each of open) {
       const has = Number(each.hasChanged) + 2 * Number(each.hasPromoted) + 4 * Number(each.hadTrouble);
       key +=
-        `;${each.actor}${each.instance} ${each.place} ${each.startedMs} ${numberOf(this.answerTexts, each.possible.join())}` +
+        `;${each.actor}${each.instance} ${each.place} ${each.startedMs} ${numberOf(this.responseTexts, each.possible.join())}` +
         ` ${has + 8 * Number(each.beganRevoked)} ${each.beganAt}`;
     }
     return key;
@@ -298,7 +298,7 @@ function answersOf(allowed: readonly Outcome[]): readonly string[] {
   return [...new Set(allowed.map(({ answer }) => answer))].sort();
 }
 
-function answerText({ status, accessToken, refreshToken }: Answer, line: readonly string[]): string {
+function responseText({ status, accessToken, refreshToken }: Answer, line: readonly string[]): string {
   if (refreshToken !== undefined) return `${status}, refresh token ${line.indexOf(refreshToken)}`;
   return accessToken === undefined ? status : `${status}, new access token`;
 }

@@ -27,9 +27,9 @@ redis.describe('the recipe for BullMQ', () => {
     closeAfterTest(async () => events.close());
     await events.waitUntilReady();
     const session = await testSessions.createTestSession({ userId: 'ada' });
-    const answer = await clientOf(session, 'header').post('/reports');
-    expect(answer.status).toBe(201);
-    const job = (await queue.getJob((answer.body as { id: string }).id)) as Job<ReportJob>;
+    const response = await clientOf(session, 'header').post('/reports');
+    expect(response.status).toBe(201);
+    const job = (await queue.getJob((response.body as { id: string }).id)) as Job<ReportJob>;
     expect(await job.waitUntilFinished(events)).toBe('report for ada');
     expect(job.data).toEqual({ userId: 'ada', sessionHandle: session.sessionHandle });
 

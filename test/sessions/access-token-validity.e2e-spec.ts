@@ -12,7 +12,7 @@ import { closeAfterTest } from '../support/close-after-test.js';
 import { decoded } from '../support/core-calls.js';
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
 import { startServedCore } from '../support/served-core.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { TestApplication, type Adapter } from '../support/test-application.js';
 
@@ -58,15 +58,15 @@ async function start(kind: Kind, adapter: Adapter, options: Partial<SessionModul
     .start();
   const signIn = async (input: object = {}): Promise<SessionClient> => {
     const client = application.client('header');
-    const answer = await client.post('/open/login', input);
-    if (answer.status >= 300) throw new Error(`The sign-in answered ${answer.status}`);
+    const response = await client.post('/open/login', input);
+    if (response.status >= 300) throw new Error(`The sign-in responded with ${response.status}`);
     return client;
   };
   return { sessions: application.sessions, clock, signIn };
 }
 
 /** Refreshes by a route of the application's own. */
-async function refreshFor(client: SessionClient, body: object): Promise<Answer> {
+async function refreshFor(client: SessionClient, body: object): Promise<ClientResponse> {
   return client.post('/open/refresh', body, { authorization: `Bearer ${client.refreshToken ?? ''}` });
 }
 

@@ -79,14 +79,14 @@ describe('the facts about a session by its handle', () => {
 });
 
 describe('ending sessions', () => {
-  it('answers whether there was one (T175)', async () => {
+  it('returns whether there was one (T175)', async () => {
     const { handle } = await newSession();
     expect(await sessions.revokeSession(handle)).toBe(true);
     expect(await sessions.revokeSession(handle)).toBe(false);
     expect(await sessions.revokeSession('unknown')).toBe(false);
   });
 
-  it('answers which of several existed, each once (T176)', async () => {
+  it('returns which of several existed, each once (T176)', async () => {
     const [a, b] = [(await newSession()).handle, (await newSession()).handle];
     const revoked = await sessions.revokeMultipleSessions([a, UNKNOWN, b, a]);
     expect(revoked.toSorted()).toEqual([a, b].toSorted());

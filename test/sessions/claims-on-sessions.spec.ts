@@ -323,7 +323,7 @@ describe('a validator that does not do its work (S079)', () => {
     });
   });
 
-  it('and answers nothing lets nobody through', async () => {
+  it('and returns nothing lets nobody through', async () => {
     const validate = (() => undefined) as unknown as SessionClaimValidator['validate'];
     await check({ id: 'silent', validate }, async (work) => {
       await expect(work).rejects.toThrow('Claim validator silent gave no { isValid: boolean }');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { remoteCore, type UserContext } from 'nest-sessions';
-import { FakeCore, GOOD_ANSWERS, sendJson } from '../support/fake-core.js';
+import { FakeCore, GOOD_RESPONSES, sendJson } from '../support/fake-core.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import { TestApplication } from '../support/test-application.js';
 
@@ -9,7 +9,7 @@ describe('noting the device of one session', () => {
     const core = await FakeCore.start();
     const written = new Promise<void>((resolve) => {
       core.on('/recipe/session/data', (response, request) => {
-        sendJson(GOOD_ANSWERS.updated)(response, request);
+        sendJson(GOOD_RESPONSES.updated)(response, request);
         if ((request.body as { sessionHandle: string }).sessionHandle === 'other') resolve();
       });
     });

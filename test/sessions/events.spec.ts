@@ -73,10 +73,10 @@ describe('the events of a session', () => {
     const fake = await FakeCore.start();
     fake.on('/recipe/session/remove', (response, request) => {
       const { sessionHandles } = request.body as { sessionHandles: string[] };
-      const answer = sessionHandles.includes('b_t1')
+      const respond = sessionHandles.includes('b_t1')
         ? sendText(500, 'Internal Error')
         : sendJson({ status: 'OK', sessionHandlesRevoked: sessionHandles });
-      answer(response, request);
+      respond(response, request);
     });
     const core = remoteCore({ connectionURI: fake.uri });
     const { sessions, events, get } = await TestApplication.withoutServer().with({ core }).start();

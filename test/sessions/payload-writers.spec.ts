@@ -48,7 +48,7 @@ describe('a change by handle since the token was made', () => {
 
   const oldSession = () =>
     application.sessions.getSessionWithoutRequestResponse({ accessToken: tokens.accessToken });
-  /** What a payload, and the stored one, say of what was changed. */
+  /** The changed members in a payload, and in the stored one. */
   const rightsIn = async (payload: object): Promise<object[]> => {
     const stored = (await application.sessions.getSessionInformation(handle))
       ?.customClaimsInAccessTokenPayload;

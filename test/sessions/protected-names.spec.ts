@@ -3,7 +3,7 @@ import { CoreBadInputError, type RecipeInterface, type SessionContainer } from '
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
 import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
 
-/** What a token says about its session, and would say about another one if a payload could overwrite it. */
+/** Names by which a token describes its session; it would describe another one if a payload could overwrite them. */
 const NAMES = [
   'sub',
   'iat',

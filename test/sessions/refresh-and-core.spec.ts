@@ -20,8 +20,11 @@ type Asked = Parameters<RefreshCall>[0];
 const MINUTE_SEC = 60;
 const CURL = 'curl/8.5.0';
 
-/** An application whose core notes what it is asked for at a refresh; `answer` may take the place of its own answer. */
-async function start(options: Partial<SessionModuleOptions> = {}, answer?: (own: CoreClient) => RefreshCall) {
+/** An application whose core notes what it is asked for at a refresh; `answer` may take the place of its own response. */
+async function start(
+  options: Partial<SessionModuleOptions> = {},
+  response?: (own: CoreClient) => RefreshCall,
+) {
   const asked: Asked[] = [];
   const { problems, create } = embeddedCore({
     store: await seededMemoryStore(),
@@ -31,7 +34,7 @@ async function start(options: Partial<SessionModuleOptions> = {}, answer?: (own:
     problems,
     create: (context: Parameters<typeof create>[0]) => {
       const own = create(context);
-      const refreshSession = answer?.(own) ?? own.refreshSession.bind(own);
+      const refreshSession = response?.(own) ?? own.refreshSession.bind(own);
       return Object.assign(own, {
         refreshSession: async (...[input, userContext]: Parameters<RefreshCall>) => {
           asked.push(input);
@@ -86,7 +89,7 @@ describe('the rotation that a refresh asks the core for', () => {
 
 describe('a theft that the core reports', () => {
   interface Case {
-    /** Whether the core has ended the session before it answers. */
+    /** Whether the core has ended the session before it responds. */
     readonly isEnded: boolean;
     readonly subtype?: 'RECENT_PREV';
   }

@@ -297,12 +297,12 @@ describe('replacing what stands behind a route', () => {
     });
     await withApis(apis, async ({ signedIn }) => {
       const client = await signedIn('cookie');
-      const answer = await client.signOut();
-      expect([answer.status, answer.body]).toEqual([
+      const response = await client.signOut();
+      expect([response.status, response.body]).toEqual([
         200,
         { status: 'GENERAL_ERROR', message: 'finish your order first' },
       ]);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
+      expect(tokenTraffic(response)).toEqual(NOTHING);
       expect((await client.get('/me')).status).toBe(200);
     });
   });
@@ -330,7 +330,7 @@ describe('replacing what stands behind a route', () => {
   });
 });
 
-describe('replacing the answer to an error', () => {
+describe('replacing the response to an error', () => {
   it('sends what the application likes; what has to be cleared has been cleared (T241, T242)', async () => {
     const errorHandlers: SessionModuleOptions['errorHandlers'] = {
       onUnauthorised: (message, request, response) => {
@@ -348,21 +348,21 @@ describe('replacing the answer to an error', () => {
     const thief = owner.copy();
     await owner.refresh();
     await owner.get('/me');
-    const answer = await thief.refresh();
-    expect(answer.body).toEqual({ sessionHandle: expect.any(String), userId: 'user-1' });
-    expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
+    const received = await thief.refresh();
+    expect(received.body).toEqual({ sessionHandle: expect.any(String), userId: 'user-1' });
+    expect(tokenTraffic(received)).toEqual(BOTH_CLEARED);
   });
 
   it('hands what it throws itself to the application (T243)', async () => {
     const errorHandlers: SessionModuleOptions['errorHandlers'] = {
       onUnauthorised: () => {
-        throw new Error('the answer is broken');
+        throw new Error('the response is broken');
       },
     };
     const { send } = await TestApplication.on('express').with({ errorHandlers }).start();
-    const answer = await send({ path: '/me' });
-    expect(answer.status).toBe(500);
-    expect(answer.text).not.toContain('the answer is broken');
+    const response = await send({ path: '/me' });
+    expect(response.status).toBe(500);
+    expect(response.text).not.toContain('the response is broken');
   });
 });
 

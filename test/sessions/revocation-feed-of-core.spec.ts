@@ -54,8 +54,8 @@ describe('a core that this library serves', () => {
     const { core } = await served();
     expect((await core.post(PATH, {})).status).toBe(401);
     const headers = { 'api-key': API_KEY };
-    const answer = await core.post(PATH, {}, headers);
-    expect(answer.json).toMatchObject({ status: 'OK', records: [], isPushing: true });
+    const response = await core.post(PATH, {}, headers);
+    expect(response.json).toMatchObject({ status: 'OK', records: [], isPushing: true });
     expect((await core.send({ path: PATH, headers })).status).toBe(405);
   });
 

@@ -61,7 +61,7 @@ async function behindFront() {
   return { clock, serve, front, recover, a, b };
 }
 
-/** The state is `live` once a waiting call has been answered. */
+/** The state is `live` once a waiting call has got its response. */
 async function untilLive({ a, b }: Pick<Awaited<ReturnType<typeof behindFront>>, 'a' | 'b'>): Promise<void> {
   await a.sessions.revokeSession((await signIn(a)).handle);
   while (b.watch.size < 1) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -72,16 +72,16 @@ describe('a served core whose feed fails (S048)', () => {
   it.each<[string, Behaviour | 'gone']>([
     ['that is gone', 'gone'],
     ['that cuts connections', reset],
-    ['that never answers', hang],
+    ['that never responds', hang],
     ['that no longer knows the key', sendText(401, 'Invalid API key')],
     ['that has no feed any more', sendText(404, 'Not found')],
     ['that is ill', sendText(500, 'Internal Error')],
     ['that is no core', sendText(200, '<h1>It works!</h1>')],
-    ['that answers with a list', sendJson([])],
-    ['that answers with null', sendJson(null)],
-    ['that answers without records', sendJson({ status: 'OK', position: '1', seen: '1' })],
-    ['that answers with other records', sendJson({ status: 'OK', records: {}, position: '1', seen: '1' })],
-    ['that answers without a position', sendJson({ status: 'OK', records: [], seen: '1' })],
+    ['that responds with a list', sendJson([])],
+    ['that responds with null', sendJson(null)],
+    ['that responds without records', sendJson({ status: 'OK', position: '1', seen: '1' })],
+    ['that responds with other records', sendJson({ status: 'OK', records: {}, position: '1', seen: '1' })],
+    ['that responds without a position', sendJson({ status: 'OK', records: [], seen: '1' })],
   ])('%s makes the state stale before anything is accepted, and loses nothing', async (_name, failure) => {
     const made = await behindFront();
     const { clock, front, recover, a, b } = made;
@@ -116,7 +116,7 @@ describe('a served core whose feed fails (S048)', () => {
     const made = await behindFront();
     const { clock, front, recover, b } = made;
     await untilLive(made);
-    await recover(); // so that no call waits for an answer by the former way
+    await recover(); // so that no call waits for a response by the former way
     while (!(await b.watch.read()));
     let answer = (): void => undefined;
     const isAsked = new Promise<void>((resolve) => {

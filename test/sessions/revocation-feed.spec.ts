@@ -657,7 +657,7 @@ describe('the index of revocations', () => {
     expect(index.judge(subject)).toBe('ask');
   });
 
-  it('is not shortened by a late answer about an older token', () => {
+  it('is not shortened by a late response about an older token', () => {
     const index = new RevocationIndex(1000);
     const subject = { userId: 'u', recipeUserId: 'u', tenantId: 'public', timeCreatedMs: 0 };
     const record = {

@@ -14,7 +14,7 @@ import type { CoreClient, CoreProvider } from 'nest-sessions/core';
 import { seededMemoryStore } from '../support/embedded.js';
 import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
 
-/** Who was called with which context. */
+/** The functions that were called, each with its context. */
 let calls: { readonly name: string; readonly userContext: unknown }[] = [];
 const note = (name: string, userContext: unknown): void => void calls.push({ name, userContext });
 

@@ -216,10 +216,10 @@ describe('a plain request', () => {
 describe('handle()', () => {
   it('refreshes twice at once: both get the same successor', async () => {
     const cookie = await signIn();
-    const answers = await Promise.all([1, 2].map(async () => sessions.handle(post(REFRESH, { cookie }))));
-    expect(answers.map((answer) => answer?.status)).toEqual([200, 200]);
+    const responses = await Promise.all([1, 2].map(async () => sessions.handle(post(REFRESH, { cookie }))));
+    expect(responses.map((response) => response?.status)).toEqual([200, 200]);
     const handles = await sessions.service.getAllSessionHandlesForUser({ userId: 'ada' });
-    const [first = '', second = ''] = answers.map((answer) => cookiesOf(answer as SessionResponse));
+    const [first = '', second = ''] = responses.map((response) => cookiesOf(response as SessionResponse));
     for (const each of [first, second])
       expect((await sessions.verify(request('/me', { cookie: each }))).getUserId()).toBe('ada');
     expect(await sessions.service.getAllSessionHandlesForUser({ userId: 'ada' })).toEqual(handles);
@@ -337,14 +337,14 @@ describe('a core that is gone', () => {
       watched.failing.add(call);
     try {
       const login = post('/login');
-      const answers = [
+      const responses = [
         await refusalOf(sessions.createNewSession(login, { userId: 'ada' }), login),
         await sessions.handle(post(REFRESH, { cookie })),
         await sessions.handle(post('/auth/signout', { cookie })),
       ];
-      for (const answer of answers) {
-        expect([answer?.status, answer?.body]).toEqual([503, '{"message":"service unavailable"}']);
-        expect(cookiesOf(answer as SessionResponse)).toBe('');
+      for (const response of responses) {
+        expect([response?.status, response?.body]).toEqual([503, '{"message":"service unavailable"}']);
+        expect(cookiesOf(response as SessionResponse)).toBe('');
       }
       expect((await sessions.verify(request('/me', { cookie }))).getUserId()).toBe('ada');
     } finally {

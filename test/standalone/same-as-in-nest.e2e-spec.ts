@@ -43,7 +43,7 @@ const ROWS: readonly Row[] = [
   { title: 'a life with cookies', scenario: life('cookie') },
   { title: 'a life with headers', scenario: life('header') },
   {
-    title: 'a refresh whose answer is lost',
+    title: 'a refresh whose response is lost',
     scenario: async (notes) => {
       const client = notes.shop.client();
       await client.login();
@@ -136,8 +136,8 @@ const ROWS: readonly Row[] = [
   {
     title: 'device routes that are off: a browser keeps its key',
     scenario: async (notes) => {
-      const answer = await notes.send(503, 'off', { method: 'POST', path: '/auth/session/device/refresh' });
-      expect(answer.header('retry-after')).toBe('5');
+      const response = await notes.send(503, 'off', { method: 'POST', path: '/auth/session/device/refresh' });
+      expect(response.header('retry-after')).toBe('5');
     },
   },
   {
@@ -215,8 +215,8 @@ const ROWS: readonly Row[] = [
       },
     }),
     scenario: async (notes) => {
-      const answer = notes.expect(201, 'signs in', await notes.shop.client().login());
-      expect(answer.setCookie('sRefreshToken')?.path).toBe(`/v1${REFRESH}`);
+      const response = notes.expect(201, 'signs in', await notes.shop.client().login());
+      expect(response.setCookie('sRefreshToken')?.path).toBe(`/v1${REFRESH}`);
       await notes.send(401, 'refresh', { method: 'POST', path: REFRESH });
       await notes.send(200, 'keys', { path: '/auth/jwt/jwks.json' });
       await notes.send(404, 'with the prefix', { path: '/v1/auth/jwt/jwks.json' });

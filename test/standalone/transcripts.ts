@@ -1,4 +1,4 @@
-import type { Answer, RequestToSend } from '../support/http-client.js';
+import type { ClientResponse, RequestToSend } from '../support/http-client.js';
 import {
   startNestShop,
   startStandaloneShop,
@@ -7,7 +7,7 @@ import {
   type Way,
 } from '../support/standalone-shop.js';
 
-/** The answers of a shop, step by step. */
+/** The responses of a shop, step by step. */
 export interface Step {
   readonly step: string;
   readonly status: number;
@@ -26,22 +26,22 @@ const OF_THE_SERVER = [
   'x-powered-by',
 ];
 
-/** Notes the answers of a shop, whose statuses are expected ones. */
+/** Notes the responses of a shop, whose statuses are expected ones. */
 export class Notes {
   readonly steps: Step[] = [];
 
   constructor(readonly shop: Shop) {}
 
-  /** Notes an answer. @throws when its status is another one */
-  expect(status: number, step: string, answer: Answer): Answer {
-    if (answer.status !== status)
-      throw new Error(`${step}: the status is ${answer.status}, not ${status}: ${answer.text}`);
-    this.steps.push({ step, status, headers: comparableHeaders(answer), text: comparable(answer.text) });
-    return answer;
+  /** Notes a response. @throws when its status is another one */
+  expect(status: number, step: string, response: ClientResponse): ClientResponse {
+    if (response.status !== status)
+      throw new Error(`${step}: the status is ${response.status}, not ${status}: ${response.text}`);
+    this.steps.push({ step, status, headers: comparableHeaders(response), text: comparable(response.text) });
+    return response;
   }
 
-  /** Sends a request and notes the answer. */
-  async send(status: number, step: string, request: RequestToSend): Promise<Answer> {
+  /** Sends a request and notes the response. */
+  async send(status: number, step: string, request: RequestToSend): Promise<ClientResponse> {
     return this.expect(status, step, await this.shop.send(request));
   }
 }
@@ -63,11 +63,11 @@ export async function play(
 }
 
 /** All headers, sorted by name; the lines of one header keep their order. */
-function comparableHeaders(answer: Answer): string[] {
-  return answer.names
+function comparableHeaders(response: ClientResponse): string[] {
+  return response.names
     .filter((name) => !OF_THE_SERVER.includes(name))
     .toSorted()
-    .flatMap((name) => answer.lines(name).map((line) => `${name}: ${comparable(line)}`));
+    .flatMap((name) => response.lines(name).map((line) => `${name}: ${comparable(line)}`));
 }
 
 const JWT = /eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g;

@@ -33,7 +33,7 @@ interface Reviewed {
 const manifest = readJson<Manifest>('package.json');
 const lock = readJson<{ packages: Record<string, LockedPackage> }>('package-lock.json').packages;
 
-/** What was looked at and agreed to. A change of this file is a decision, and is to be reviewed as one. */
+/** The dependencies that were reviewed and agreed to. A change of this file is a decision, and is to be reviewed as one. */
 const reviewed = readJson<{
   installed: Record<string, Reviewed>;
   ofTheApplication: string[];
@@ -54,7 +54,7 @@ function withTheirOwn(names: readonly string[], seen = new Set<string>()): strin
   return [...seen].sort();
 }
 
-/** What is installed with this package, beyond what the application has anyway. */
+/** The packages that are installed with this one, beyond what the application has anyway. */
 const installed = withTheirOwn(Object.keys(manifest.dependencies ?? {}));
 
 describe('the dependencies of the published package (S107)', () => {

@@ -32,7 +32,7 @@ export function libSources(): readonly LibSource[] {
     });
 }
 
-/** What a file imports: static and dynamic imports, re-exports and `import('…')` types. */
+/** The imports of a file: static and dynamic imports, re-exports and `import('…')` types. */
 export function importsOf({ path, tree }: LibSource): readonly Import[] {
   const imports: Import[] = [];
   const add = (specifier: ts.Node | undefined, isTypeOnly: boolean): void => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 import { libSources, type LibSource } from './lib-sources.js';
 
-/** Where a Nest signature leaves no choice: the text of the line, by file. */
+/** Lines for which a Nest signature leaves no choice: their text, by file. */
 const FORCED_BY_NEST: Readonly<Record<string, readonly string[]>> = {};
 
 function linesWithAny({ path, tree }: LibSource): string[] {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
-import type { Answer, HttpClient, RequestToSend } from './http-client.js';
+import type { ClientResponse, HttpClient, RequestToSend } from './http-client.js';
 import { SessionClient } from './session-client.js';
 
 /** The parts of a proof; a given member takes the place of the honest one. */
@@ -66,8 +66,8 @@ export const OWN_REQUEST = {
 } as const;
 
 /** The challenge with which a response offers to bind its session; empty if it offers nothing. */
-export function offeredChallenge(answer: Answer): string {
-  return /challenge="([^"]*)"/.exec(answer.header('secure-session-registration') ?? '')?.[1] ?? '';
+export function offeredChallenge(response: ClientResponse): string {
+  return /challenge="([^"]*)"/.exec(response.header('secure-session-registration') ?? '')?.[1] ?? '';
 }
 
 /**
@@ -90,21 +90,21 @@ export class BindingBrowser {
   }
 
   /** Sends a request of a page: renews first what is missing, registers what is offered. */
-  async send(request: RequestToSend): Promise<Answer> {
+  async send(request: RequestToSend): Promise<ClientResponse> {
     const skipped = await this.renewIfMissing(request.path);
     const headers =
       skipped === undefined ? request.headers : { ...request.headers, 'secure-session-skipped': skipped };
-    const answer = await this.session.send({ ...request, ...(headers === undefined ? {} : { headers }) });
-    this.noteExpiry(answer);
-    await this.registerIfOffered(answer);
-    return answer;
+    const response = await this.session.send({ ...request, ...(headers === undefined ? {} : { headers }) });
+    this.noteExpiry(response);
+    await this.registerIfOffered(response);
+    return response;
   }
 
-  async login(userId = 'user-1'): Promise<Answer> {
+  async login(userId = 'user-1'): Promise<ClientResponse> {
     return this.send({ path: '/login', method: 'POST', body: { userId } });
   }
 
-  async refresh(): Promise<Answer> {
+  async refresh(): Promise<ClientResponse> {
     return this.send({ path: '/auth/session/refresh', method: 'POST' });
   }
 
@@ -119,8 +119,8 @@ export class BindingBrowser {
     return this.session.copy();
   }
 
-  private async registerIfOffered(answer: Answer): Promise<void> {
-    const offer = answer.header('secure-session-registration');
+  private async registerIfOffered(response: ClientResponse): Promise<void> {
+    const offer = response.header('secure-session-registration');
     if (offer === undefined) return;
     const [, path = '', challenge = ''] = /^\(ES256\);path="([^"]*)";challenge="([^"]*)"$/.exec(offer) ?? [];
     const key = new DeviceKey();
@@ -129,8 +129,8 @@ export class BindingBrowser {
     this.adopt(registered, key);
   }
 
-  private adopt(answer: Answer, key: DeviceKey): void {
-    const body = answer.body as {
+  private adopt(response: ClientResponse, key: DeviceKey): void {
+    const body = response.body as {
       session_identifier: string;
       refresh_url: string;
       credentials: { name: string; attributes: string }[];
@@ -143,7 +143,7 @@ export class BindingBrowser {
       cookieName: credential.name,
       attributes: credential.attributes,
       key,
-      challenge: readChallenge(answer),
+      challenge: readChallenge(response),
     };
   }
 
@@ -156,19 +156,19 @@ export class BindingBrowser {
       const proof =
         binding.challenge === undefined ? {} : { [RENEWAL]: binding.key.renewal(binding.challenge) };
       binding.challenge = undefined;
-      const answer = await this.ask(binding.refreshUrl, { 'sec-secure-session-id': binding.id, ...proof });
-      binding.challenge = readChallenge(answer);
-      if (answer.status >= 500) return `server_error;session_identifier="${binding.id}"`;
+      const response = await this.ask(binding.refreshUrl, { 'sec-secure-session-id': binding.id, ...proof });
+      binding.challenge = readChallenge(response);
+      if (response.status >= 500) return `server_error;session_identifier="${binding.id}"`;
       const goesOn =
-        answer.status === 200 ? answer.text === '' || isOn(answer) : binding.challenge !== undefined;
-      if (!goesOn || (answer.status !== 403 && answer.status !== 200)) this.binding = undefined;
-      if (answer.status !== 403 || !goesOn) return undefined;
+        response.status === 200 ? response.text === '' || isOn(response) : binding.challenge !== undefined;
+      if (!goesOn || (response.status !== 403 && response.status !== 200)) this.binding = undefined;
+      if (response.status !== 403 || !goesOn) return undefined;
     }
     throw new Error('The server goes on asking for proofs');
   }
 
-  private async ask(path: string, headers: Readonly<Record<string, string>>): Promise<Answer> {
-    const answer = await this.session.send({
+  private async ask(path: string, headers: Readonly<Record<string, string>>): Promise<ClientResponse> {
+    const response = await this.session.send({
       path,
       method: 'POST',
       headers: {
@@ -176,9 +176,9 @@ export class BindingBrowser {
         ...OWN_REQUEST,
       },
     });
-    this.noteExpiry(answer);
-    this.ownRequests.push(`${path} ${answer.status}`);
-    return answer;
+    this.noteExpiry(response);
+    this.ownRequests.push(`${path} ${response.status}`);
+    return response;
   }
 
   private hasCookie(name: string): boolean {
@@ -188,8 +188,8 @@ export class BindingBrowser {
     return isLive;
   }
 
-  private noteExpiry(answer: Answer): void {
-    for (const line of answer.lines('set-cookie')) {
+  private noteExpiry(response: ClientResponse): void {
+    for (const line of response.lines('set-cookie')) {
       const name = line.slice(0, line.indexOf('='));
       const [, maxAge] = /; Max-Age=(\d+)/.exec(line) ?? [];
       if (maxAge !== undefined) this.expiries.set(name, this.now() + Number(maxAge) * 1000);
@@ -201,12 +201,12 @@ function removalOf(name: string): string {
   return `${name}=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT`;
 }
 
-function readChallenge(answer: Answer): string | undefined {
-  return /^"([^"]*)";id="[^"]*"$/.exec(answer.header('secure-session-challenge') ?? '')?.[1];
+function readChallenge(response: ClientResponse): string | undefined {
+  return /^"([^"]*)";id="[^"]*"$/.exec(response.header('secure-session-challenge') ?? '')?.[1];
 }
 
-function isOn(answer: Answer): boolean {
-  return (answer.body as { continue?: boolean }).continue !== false;
+function isOn(response: ClientResponse): boolean {
+  return (response.body as { continue?: boolean }).continue !== false;
 }
 
 /** Returns a new browser that visits an application and lives by its clock. */

@@ -46,7 +46,7 @@ export async function refreshed(
   changes: Partial<RefreshSessionInput> = {},
 ): Promise<CoreSessionTokens> {
   const result = await refresh(core, refreshToken, changes);
-  if (result.status !== 'OK') throw new Error(`The refresh answered ${JSON.stringify(result)}`);
+  if (result.status !== 'OK') throw new Error(`The refresh returned ${JSON.stringify(result)}`);
   return result;
 }
 
@@ -77,7 +77,7 @@ export async function replacementOf(
 ): Promise<string> {
   const result = await verify(core, accessToken, changes);
   if (result.status !== 'OK' || result.accessToken === undefined) {
-    throw new Error(`The verification answered ${JSON.stringify(result)}`);
+    throw new Error(`The verification returned ${JSON.stringify(result)}`);
   }
   return result.accessToken.token;
 }

@@ -4,7 +4,7 @@ import type { UserContext } from '../../lib/util/user-context.js';
 /** One way to use a core. */
 export interface CoreOperation {
   readonly name: keyof CoreClient;
-  /** Where the call goes on the wire, below base path and without the tenant. */
+  /** The path of the call on the wire, below base path and without the tenant. */
   readonly path: string;
   /** Whether it may reach a core twice. */
   readonly isRepeatable: boolean;

@@ -10,7 +10,7 @@ import {
 } from 'nest-sessions';
 import type { LoginInput } from './session-client.js';
 
-/** What a handler that a test brings along can work with. */
+/** The arguments of a handler that a test brings along. */
 export interface Call {
   readonly sessions: SessionService;
   readonly req: unknown;
@@ -29,7 +29,7 @@ export interface Handlers {
 
 export const HANDLERS = Symbol('test handlers');
 
-/** What the routes answer: whose session it is. */
+/** The response of the routes: whose session it is. */
 export function describeSession(session: SessionContainer | undefined): object {
   if (session === undefined) return { session: null };
   return {

@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import type { TestClock } from 'nest-sessions/testing';
-import type { Answer, HttpClient, RequestToSend } from './http-client.js';
+import type { ClientResponse, HttpClient, RequestToSend } from './http-client.js';
 import { SessionClient } from './session-client.js';
 
 /** The header and claims of a proof. Members that are undefined are left out. */
@@ -117,15 +117,15 @@ export class DpopClient extends SessionClient {
       : { ...others, authorization: authorization.replace('Bearer ', 'DPoP ') };
   }
 
-  override async send(request: RequestToSend): Promise<Answer> {
+  override async send(request: RequestToSend): Promise<ClientResponse> {
     const { method = 'GET', path, headers } = request;
-    const attempt = async (): Promise<Answer> =>
+    const attempt = async (): Promise<ClientResponse> =>
       super.send({ ...request, headers: { dpop: this.proof(method, path), ...headers } });
-    const answer = await attempt();
-    const nonce = answer.header('dpop-nonce');
+    const response = await attempt();
+    const nonce = response.header('dpop-nonce');
     this.nonce = nonce ?? this.nonce;
-    return answer.status === 401 && answer.header('www-authenticate')?.includes('use_dpop_nonce') === true
+    return response.status === 401 && response.header('www-authenticate')?.includes('use_dpop_nonce') === true
       ? attempt()
-      : answer;
+      : response;
   }
 }

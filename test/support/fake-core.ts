@@ -37,7 +37,7 @@ const ACCESS_TOKEN = { token: 'access-token', expiry: 1_760_003_600_000, created
 const REFRESH_TOKEN = { token: 'refresh-token', expiry: 1_768_640_000_000, createdTime: 1_760_000_000_000 };
 
 /** Bodies of a core that is content with everything. */
-export const GOOD_ANSWERS = {
+export const GOOD_RESPONSES = {
   versions: { versions: ['2.7', '5.4', '4.0', '5.10', '5.3'] },
   created: { status: 'OK', session: SESSION, accessToken: ACCESS_TOKEN, refreshToken: REFRESH_TOKEN },
   verified: { status: 'OK', session: SESSION },
@@ -68,25 +68,25 @@ export const GOOD_ANSWERS = {
 
 /** By method and the path from `recipe` on, tenants left out. */
 const ROUTES: Readonly<Record<string, JsonObject>> = {
-  'GET /apiversion': GOOD_ANSWERS.versions,
-  'POST /recipe/session': GOOD_ANSWERS.created,
-  'GET /recipe/session': GOOD_ANSWERS.information,
-  'POST /recipe/session/verify': GOOD_ANSWERS.verified,
-  'POST /recipe/session/refresh': GOOD_ANSWERS.refreshed,
-  'POST /recipe/session/regenerate': GOOD_ANSWERS.regenerated,
-  'POST /recipe/session/remove': GOOD_ANSWERS.removed,
-  'GET /recipe/session/user': GOOD_ANSWERS.handles,
-  'PUT /recipe/session/data': GOOD_ANSWERS.updated,
-  'PUT /recipe/jwt/data': GOOD_ANSWERS.updated,
-  'POST /recipe/jwt': GOOD_ANSWERS.jwt,
-  'GET /user/id': GOOD_ANSWERS.unknownUser,
-  'GET /.well-known/jwks.json': GOOD_ANSWERS.keys,
-  'GET /recipe/user/roles': GOOD_ANSWERS.roles,
-  'GET /recipe/role/permissions': GOOD_ANSWERS.permissions,
+  'GET /apiversion': GOOD_RESPONSES.versions,
+  'POST /recipe/session': GOOD_RESPONSES.created,
+  'GET /recipe/session': GOOD_RESPONSES.information,
+  'POST /recipe/session/verify': GOOD_RESPONSES.verified,
+  'POST /recipe/session/refresh': GOOD_RESPONSES.refreshed,
+  'POST /recipe/session/regenerate': GOOD_RESPONSES.regenerated,
+  'POST /recipe/session/remove': GOOD_RESPONSES.removed,
+  'GET /recipe/session/user': GOOD_RESPONSES.handles,
+  'PUT /recipe/session/data': GOOD_RESPONSES.updated,
+  'PUT /recipe/jwt/data': GOOD_RESPONSES.updated,
+  'POST /recipe/jwt': GOOD_RESPONSES.jwt,
+  'GET /user/id': GOOD_RESPONSES.unknownUser,
+  'GET /.well-known/jwks.json': GOOD_RESPONSES.keys,
+  'GET /recipe/user/roles': GOOD_RESPONSES.roles,
+  'GET /recipe/role/permissions': GOOD_RESPONSES.permissions,
 };
 
 /**
- * A core that answers what a test wants, or nothing, or nonsense; as long as the test says nothing, it is content with
+ * A core that returns what a test wants, or nothing, or nonsense; as long as the test says nothing, it is content with
  * every call. On loopback, at a port of its own that it keeps over a restart.
  */
 export class FakeCore {
@@ -132,7 +132,7 @@ export class FakeCore {
     await isClosed;
   }
 
-  /** From now on requests for the path are answered by these, one after the other; the last one stays. `*`: all paths. */
+  /** From now on requests for the path get these, one after the other; the last one stays. `*`: all paths. */
   on(path: string, ...behaviours: Behaviour[]): this {
     this.planned.set(path, behaviours);
     return this;
@@ -175,12 +175,12 @@ export class FakeCore {
   }
 }
 
-/** The good answer of a content core. */
+/** The good response of a content core. */
 export const content: Behaviour = (response, { method, path }) => {
   const from = path.search(/\/(?:recipe|apiversion|user\/id|\.well-known)(?:\/|$)/);
-  const answer = ROUTES[`${method} ${path.slice(Math.max(from, 0))}`];
-  if (answer === undefined) sendText(404, 'Not found\n')(response, { method, path } as ReceivedRequest);
-  else sendJson(answer)(response, { method, path } as ReceivedRequest);
+  const found = ROUTES[`${method} ${path.slice(Math.max(from, 0))}`];
+  if (found === undefined) sendText(404, 'Not found\n')(response, { method, path } as ReceivedRequest);
+  else sendJson(found)(response, { method, path } as ReceivedRequest);
 };
 
 export function sendJson(body: unknown, headers: Record<string, string> = {}): Behaviour {
@@ -209,7 +209,7 @@ export const reset: Behaviour = (response) => {
   response.socket?.resetAndDestroy();
 };
 
-/** Never answers. */
+/** Never responds. */
 export const hang: Behaviour = () => undefined;
 
 /** A good beginning, then a byte now and then for ever. */

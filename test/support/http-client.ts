@@ -12,8 +12,8 @@ export interface RequestToSend {
   readonly isAlone?: boolean;
 }
 
-/** What the server answered, headers as sent and in their order. */
-export interface Answer {
+/** The response of the server, headers as sent and in their order. */
+export interface ClientResponse {
   readonly status: number;
   readonly text: string;
   /** The body read as JSON. */
@@ -46,7 +46,7 @@ export class HttpClient {
 
   constructor(private readonly port: number) {}
 
-  async send({ method = 'GET', path, headers = {}, body, isAlone }: RequestToSend): Promise<Answer> {
+  async send({ method = 'GET', path, headers = {}, body, isAlone }: RequestToSend): Promise<ClientResponse> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const given = Object.entries(headers).filter(([, value]) => value !== undefined);
     return new Promise((resolve, reject) => {
@@ -70,7 +70,7 @@ export class HttpClient {
           response.on('error', reject);
           response.on('end', () => {
             const text = Buffer.concat(chunks).toString('utf8');
-            resolve(new ReceivedAnswer(response.statusCode ?? 0, text, response.rawHeaders));
+            resolve(new ReceivedResponse(response.statusCode ?? 0, text, response.rawHeaders));
           });
         },
       );
@@ -84,8 +84,8 @@ export class HttpClient {
   }
 }
 
-/** An answer with its headers as Node gives them: names and values in turn. */
-export class ReceivedAnswer implements Answer {
+/** A response with its headers as Node gives them: names and values in turn. */
+export class ReceivedResponse implements ClientResponse {
   constructor(
     readonly status: number,
     readonly text: string,
@@ -110,7 +110,7 @@ export class ReceivedAnswer implements Answer {
     return onlyOne(this.lines(name), name);
   }
 
-  /** The cookie that the answer sets; where it only removes cookies of this name, the first removal. */
+  /** The cookie that the response sets; where it only removes cookies of this name, the first removal. */
   setCookie(name: string): SetCookie | undefined {
     const found = this.lines('set-cookie')
       .filter((line) => line.startsWith(`${name}=`))
@@ -119,7 +119,7 @@ export class ReceivedAnswer implements Answer {
       found.map(({ path, domain, attributes }) => `${path} ${domain} ${attributes.includes('partitioned')}`),
     );
     if (places.size < found.length)
-      throw new Error(`The answer has ${found.length} lines of Set-Cookie: ${name}`);
+      throw new Error(`The response has ${found.length} lines of Set-Cookie: ${name}`);
     return found.find(({ value }) => value !== '') ?? found[0];
   }
 }
@@ -137,6 +137,6 @@ function readSetCookie(line: string): SetCookie {
 }
 
 function onlyOne(lines: readonly string[], what: string): string | undefined {
-  if (lines.length > 1) throw new Error(`The answer has ${lines.length} lines of ${what}`);
+  if (lines.length > 1) throw new Error(`The response has ${lines.length} lines of ${what}`);
   return lines[0];
 }

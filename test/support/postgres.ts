@@ -27,7 +27,7 @@ export interface TestPostgres {
 }
 
 /**
- * Starts a PostgreSQL that lives as long as the spec file, in about three seconds, or takes the one at `PG_URL`. Where
+ * Starts a PostgreSQL that lives as long as the spec file, in about three seconds, or takes the one at `PG_URL`. If
  * it cannot be started, the suites on it are skipped and the run ends with a line that says so
  * (skipped-reporter.mjs); with `PG_REQUIRED=1` they fail.
  */
@@ -54,7 +54,7 @@ function whyNone(error: unknown): string {
   );
 }
 
-/** What the name of a suite that is skipped ends in; skipped-reporter.mjs reads it. */
+/** The end of the name of a skipped suite; skipped-reporter.mjs reads it. */
 function skipped(reason: string): Describe {
   const { skip } = describe;
   return (name, suite) => skip(`${name} [SKIPPED: ${reason}]`, suite);

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/util/json.js';
 import type { CoreExchange } from '../fixtures/core-exchanges.js';
-import type { RawAnswer, RawRequest } from './served-core.js';
+import type { RawResponse, RawRequest } from './served-core.js';
 
 const HEADERS_THAT_COUNT = ['cdi-version', 'api-key', 'authorization', 'rid', 'content-type'];
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
@@ -8,8 +8,8 @@ const JSON_STRING = /"((?:[^"\\]|\\.)*)"/g;
 const REFRESH_TOKEN = /^[A-Za-z0-9+/=]+\.[0-9a-f]{64}\.V2$/;
 const ACCESS_TOKEN_OR_JWT = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** An answer in a form in which a recorded one and ours can be equal. */
-export interface ComparableAnswer {
+/** A response in a form in which a recorded one and ours can be equal. */
+export interface ComparableResponse {
   readonly status: number;
   readonly contentType: string | undefined;
   readonly cacheControl: string | undefined;
@@ -40,12 +40,12 @@ export class Replay {
     };
   }
 
-  /** Remembers what stands in our answer where the recorded one has a handle or a token. */
-  learn(recorded: CoreExchange, ours: RawAnswer): void {
+  /** Remembers what stands in our response where the recorded one has a handle or a token. */
+  learn(recorded: CoreExchange, ours: RawResponse): void {
     this.pairUp(jsonIn(recorded.answer.body), jsonIn(ours.text));
   }
 
-  comparable(status: number, headers: Readonly<Record<string, unknown>>, text: string): ComparableAnswer {
+  comparable(status: number, headers: Readonly<Record<string, unknown>>, text: string): ComparableResponse {
     return {
       status,
       contentType: textOf(headers['content-type']),
@@ -131,7 +131,7 @@ function jsonIn(text: string): JsonObject | undefined {
     const value: unknown = JSON.parse(text);
     return isJsonObject(value) ? value : undefined;
   } catch {
-    return undefined; // an answer in words
+    return undefined; // a response in words
   }
 }
 

@@ -20,7 +20,7 @@ export interface ServedCoreInput {
   readonly clock?: TestClock;
 }
 
-/** What goes over the wire as it is. */
+/** A request that goes over the wire as it is. */
 export interface RawRequest {
   readonly method?: string;
   readonly path: string;
@@ -31,7 +31,7 @@ export interface RawRequest {
   readonly isTyped?: boolean;
 }
 
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -46,9 +46,9 @@ export interface ServedCore {
   readonly port: number;
   readonly uri: string;
   readonly clock: TestClock;
-  send(request: RawRequest): Promise<RawAnswer>;
+  send(request: RawRequest): Promise<RawResponse>;
   /** A JSON body with the version 5.4, as the SDK sends it. */
-  post(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<RawAnswer>;
+  post(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<RawResponse>;
   close(): Promise<void>;
 }
 
@@ -67,7 +67,7 @@ export async function startServedCore(input: ServedCoreInput = {}): Promise<Serv
   const app = module.createNestApplication(newAdapter(input.adapter ?? 'express'), { logger: false });
   await app.listen(0, '127.0.0.1');
   const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
-  const send = (request: RawRequest): Promise<RawAnswer> => sendRaw(port, request);
+  const send = (request: RawRequest): Promise<RawResponse> => sendRaw(port, request);
   return {
     app,
     port,
@@ -102,7 +102,7 @@ export async function withServedCore(
 export async function sendRaw(
   port: number,
   { method = 'GET', path, headers = {}, body, isTyped = true }: RawRequest,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     const client = sendRequest(
       {

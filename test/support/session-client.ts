@@ -1,8 +1,8 @@
 import type { TestSession } from 'nest-sessions/testing';
 import { ClientTokens } from '../../lib/testing/client-tokens.js';
-import type { Answer, HttpClient, RequestToSend } from './http-client.js';
+import type { ClientResponse, HttpClient, RequestToSend } from './http-client.js';
 
-/** What a login asks for beside the user. */
+/** The options of a login beside the user. */
 export interface LoginInput {
   readonly tenantId?: string;
   readonly payload?: object | null;
@@ -26,36 +26,37 @@ export class SessionClient extends ClientTokens {
   }
 
   /** Sends a request with what the client holds; given headers win. */
-  async send({ headers, path, ...request }: RequestToSend): Promise<Answer> {
-    const answer = await this.http.send({
+  async send({ headers, path, ...request }: RequestToSend): Promise<ClientResponse> {
+    const response = await this.http.send({
       ...request,
       path,
       headers: { ...this.requestHeaders(path), ...headers },
     });
-    this.keep(unambiguous(answer));
-    return answer;
+    this.keep(unambiguous(response));
+    return response;
   }
 
-  async get(path: string, headers: RequestToSend['headers'] = {}): Promise<Answer> {
+  async get(path: string, headers: RequestToSend['headers'] = {}): Promise<ClientResponse> {
     return this.send({ path, headers });
   }
 
-  async post(path: string, body?: unknown, headers: RequestToSend['headers'] = {}): Promise<Answer> {
+  async post(path: string, body?: unknown, headers: RequestToSend['headers'] = {}): Promise<ClientResponse> {
     return this.send({ method: 'POST', path, body, headers });
   }
 
-  /** Signs in at `/login`. @throws when the answer is no 201 */
-  async login(userId = 'user-1', input: LoginInput = {}): Promise<Answer> {
-    const answer = await this.post('/login', { userId, ...input });
-    if (answer.status !== 201) throw new Error(`The login answered ${answer.status}: ${answer.text}`);
-    return answer;
+  /** Signs in at `/login`. @throws when the response is no 201 */
+  async login(userId = 'user-1', input: LoginInput = {}): Promise<ClientResponse> {
+    const response = await this.post('/login', { userId, ...input });
+    if (response.status !== 201)
+      throw new Error(`The login responded with ${response.status}: ${response.text}`);
+    return response;
   }
 
-  async refresh(headers: RequestToSend['headers'] = {}): Promise<Answer> {
+  async refresh(headers: RequestToSend['headers'] = {}): Promise<ClientResponse> {
     return this.post(`${this.basePath}/session/refresh`, undefined, headers);
   }
 
-  async signOut(headers: RequestToSend['headers'] = {}): Promise<Answer> {
+  async signOut(headers: RequestToSend['headers'] = {}): Promise<ClientResponse> {
     return this.post(`${this.basePath}/signout`, undefined, headers);
   }
 
@@ -84,13 +85,13 @@ export class SessionClient extends ClientTokens {
   }
 }
 
-/** Fails where an answer says something about one token twice. */
-function unambiguous(answer: Answer): Pick<Answer, 'lines'> {
-  for (const line of answer.lines('set-cookie')) answer.setCookie(line.slice(0, line.indexOf('=')));
+/** Fails where a response says something about one token twice. */
+function unambiguous(response: ClientResponse): Pick<ClientResponse, 'lines'> {
+  for (const line of response.lines('set-cookie')) response.setCookie(line.slice(0, line.indexOf('=')));
   return {
     lines: (name) => {
-      const lines = answer.lines(name);
-      if (name !== 'set-cookie') answer.header(name);
+      const lines = response.lines(name);
+      if (name !== 'set-cookie') response.header(name);
       return lines;
     },
   };

@@ -1,4 +1,4 @@
-/** What the name of a skipped suite ends in, where somebody should know why (test/support/postgres.ts). */
+/** The end of the name of a skipped suite whose reason is to be printed (test/support/postgres.ts). */
 const REASON = /\[SKIPPED: (.*)\]$/;
 
 /** The name of a block that holds the tests of a file, where files run together (test/together). */

@@ -17,7 +17,7 @@ import { TestClock } from 'nest-sessions/testing';
 import { closeAfterTest } from './close-after-test.js';
 import { DemoController, describeSession } from './demo.controller.js';
 import { TEST_START_MS } from './embedded.js';
-import { HttpClient, ReceivedAnswer, type Answer, type RequestToSend } from './http-client.js';
+import { HttpClient, ReceivedResponse, type ClientResponse, type RequestToSend } from './http-client.js';
 import { SessionClient, type LoginInput } from './session-client.js';
 import { switchedCore } from './switched-core.js';
 import { SHOP, TestApplication } from './test-application.js';
@@ -49,7 +49,7 @@ export class AdminController {
 /** A shop that takes requests, with Nest or without. */
 export interface Shop {
   readonly clock: TestClock;
-  send(request: RequestToSend): Promise<Answer>;
+  send(request: RequestToSend): Promise<ClientResponse>;
   client(mode?: 'cookie' | 'header'): SessionClient;
 }
 
@@ -82,7 +82,7 @@ export async function startStandaloneShop(way: Way, options: ShopOptions): Promi
 }
 
 interface Sender {
-  send(request: RequestToSend): Promise<Answer>;
+  send(request: RequestToSend): Promise<ClientResponse>;
   close(): Promise<void>;
 }
 
@@ -94,7 +94,7 @@ export class StandaloneShop implements Shop {
     private readonly sender: Sender,
   ) {}
 
-  readonly send = async (request: RequestToSend): Promise<Answer> => this.sender.send(request);
+  readonly send = async (request: RequestToSend): Promise<ClientResponse> => this.sender.send(request);
 
   readonly client = (mode: 'cookie' | 'header' = 'cookie'): SessionClient =>
     new SessionClient(this as unknown as HttpClient, mode);
@@ -258,6 +258,6 @@ function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? '';
 }
 
-function toAnswer({ status, headers, body }: SessionResponse): Answer {
-  return new ReceivedAnswer(status, body, headers.flat());
+function toAnswer({ status, headers, body }: SessionResponse): ClientResponse {
+  return new ReceivedResponse(status, body, headers.flat());
 }

@@ -7,7 +7,7 @@ import type {
   SessionStore,
 } from '../../lib/stores/session-store.js';
 
-/** What the engine knows when it makes the child of a current refresh token the current one. */
+/** The facts that the engine has when it makes the child of a current refresh token the current one. */
 export interface Promotion extends SessionKey {
   readonly fromHash2: string;
   readonly toHash2: string;

@@ -24,7 +24,7 @@ import { newAdapter, type Adapter } from './adapters.js';
 import { closeAfterTest } from './close-after-test.js';
 import { DemoController, HANDLERS, type Handlers } from './demo.controller.js';
 import { TEST_START_MS } from './embedded.js';
-import { HttpClient, type Answer, type RequestToSend } from './http-client.js';
+import { HttpClient, type ClientResponse, type RequestToSend } from './http-client.js';
 import { SessionClient } from './session-client.js';
 import { switchedCore } from './switched-core.js';
 
@@ -116,7 +116,7 @@ export class TestApplication extends StandaloneApplication<INestApplication> {
     return testSessions(this.app, { useConfiguredCoreDangerously: true });
   }
 
-  readonly send = (request: RequestToSend): Promise<Answer> => this.http.send(request);
+  readonly send = (request: RequestToSend): Promise<ClientResponse> => this.http.send(request);
 
   /** A client without a session. */
   readonly client = (mode: 'cookie' | 'header' = 'cookie'): SessionClient =>

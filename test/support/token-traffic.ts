@@ -1,6 +1,6 @@
-import type { Answer } from './http-client.js';
+import type { ClientResponse } from './http-client.js';
 
-/** What an answer does to the tokens that the client holds. */
+/** The effect of a response on the tokens that the client holds. */
 export interface TokenTraffic {
   readonly accessCookie: 'set' | 'deleted' | 'untouched';
   readonly refreshCookie: 'set' | 'deleted' | 'untouched';
@@ -47,16 +47,16 @@ export const HEADERS_CLEARED: TokenTraffic = {
   frontToken: 'removed',
 };
 
-/** What sdk.md §19 calls "clear-both". */
+/** The traffic that sdk.md §19 calls "clear-both". */
 export const BOTH_CLEARED: TokenTraffic = {
   ...COOKIES_CLEARED,
   accessHeader: 'emptied',
   refreshHeader: 'emptied',
 };
 
-/** Reads it off the answer; the names are the default ones unless told otherwise. */
+/** Reads it off the response; the names are the default ones unless told otherwise. */
 export function tokenTraffic(
-  answer: Answer,
+  response: ClientResponse,
   names: {
     accessCookie?: string;
     refreshCookie?: string;
@@ -64,40 +64,40 @@ export function tokenTraffic(
     refreshHeader?: string;
   } = {},
 ): TokenTraffic {
-  const frontToken = answer.header('front-token');
+  const frontToken = response.header('front-token');
   return {
-    accessCookie: cookie(answer, names.accessCookie ?? 'sAccessToken'),
-    refreshCookie: cookie(answer, names.refreshCookie ?? 'sRefreshToken'),
-    accessHeader: header(answer, names.accessHeader ?? 'st-access-token'),
-    refreshHeader: header(answer, names.refreshHeader ?? 'st-refresh-token'),
+    accessCookie: cookie(response, names.accessCookie ?? 'sAccessToken'),
+    refreshCookie: cookie(response, names.refreshCookie ?? 'sRefreshToken'),
+    accessHeader: header(response, names.accessHeader ?? 'st-access-token'),
+    refreshHeader: header(response, names.refreshHeader ?? 'st-refresh-token'),
     frontToken: frontToken === undefined ? 'absent' : frontToken === 'remove' ? 'removed' : 'set',
-    antiCsrf: answer.header('anti-csrf') === undefined ? 'absent' : 'set',
+    antiCsrf: response.header('anti-csrf') === undefined ? 'absent' : 'set',
   };
 }
 
-function cookie(answer: Answer, name: string): TokenTraffic['accessCookie'] {
-  const set = answer.setCookie(name);
+function cookie(response: ClientResponse, name: string): TokenTraffic['accessCookie'] {
+  const set = response.setCookie(name);
   if (set === undefined) return 'untouched';
   if (set.value !== '') return 'set';
   if (set.expires !== 'Thu, 01 Jan 1970 00:00:00 GMT') throw new Error(`An empty cookie stays: ${set.line}`);
   return 'deleted';
 }
 
-function header(answer: Answer, name: string): TokenTraffic['accessHeader'] {
-  const value = answer.header(name);
+function header(response: ClientResponse, name: string): TokenTraffic['accessHeader'] {
+  const value = response.header(name);
   if (value === undefined) return 'absent';
   return value === '' ? 'emptied' : 'set';
 }
 
-/** All that matters of an answer to a client whose session is in doubt. */
+/** All that matters of a response to a client whose session is in doubt. */
 export interface Outcome {
   readonly status: number;
   readonly text: string;
   readonly tokens: TokenTraffic;
 }
 
-export function outcomeOf(answer: Answer): Outcome {
-  return { status: answer.status, text: answer.text, tokens: tokenTraffic(answer) };
+export function outcomeOf(response: ClientResponse): Outcome {
+  return { status: response.status, text: response.text, tokens: tokenTraffic(response) };
 }
 
 /** A refusal that leaves the client's tokens alone. */

@@ -8,7 +8,7 @@ const ENDS_BY_USER_ONLY = 'ends all sessions at once, which the CDI cannot';
 const STORE_OF_THE_CORE = 'closes a store, which belongs to the served core, not to the application';
 
 /**
- * What the e2e suites do not ask of a remote core, and why: a whole file, or beginnings of the names of tests.
+ * The tests of the e2e suites that are not for a remote core, and why: a whole file, or beginnings of the names of tests.
  *
  * They are left out of the variant rather than skipped: they are about the embedded core.
  *
@@ -17,7 +17,7 @@ const STORE_OF_THE_CORE = 'closes a store, which belongs to the served core, not
 export const NOT_FOR_REMOTE = {
   'claims.e2e-spec.ts': [
     ['are fetched when missing, stored once', KEYS_COME_LATER],
-    ['are answered the same when a handler checks them', KEYS_COME_LATER],
+    ['get the same response when a handler checks them', KEYS_COME_LATER],
   ],
   'cold-start-in-outage.e2e-spec.ts': [
     ['counts no refresh while its store is away', 'looks at a store, which belongs to the served core'],
@@ -88,7 +88,7 @@ const NOT_FOR_CDI_5_6 = {
   ],
   'refresh-options.e2e-spec.ts': [
     [
-      'leaves the session alone when the application answers the theft',
+      'leaves the session alone when the application handles the theft',
       'by CDI 5.6 the core has ended the session',
     ],
   ],

@@ -5,7 +5,7 @@ import { expect } from '@jest/globals';
 import type { TestClock } from 'nest-sessions/testing';
 import { CookieJar, formatCookieHeader, parseSetCookie } from '../../lib/http/set-cookie.js';
 
-/** What we use of the browser client, which is typed for browsers. */
+/** The part of the browser client that we use; the client itself is typed for browsers. */
 export interface WebsiteClient {
   init(options: object): void;
   doesSessionExist(): Promise<boolean>;

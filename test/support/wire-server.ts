@@ -9,8 +9,8 @@ import { getExchange } from '../../lib/sessions/request-state.js';
 export const SERVER_KINDS = ['node:http', 'express', 'fastify'] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];
 
-/** What the client saw, headers as sent and in their order. */
-export interface WireAnswer {
+/** The response that the client saw, headers as sent and in their order. */
+export interface WireResponse {
   readonly status: number;
   readonly body: string;
   /** All values of a header, one per line on the wire. */
@@ -30,14 +30,14 @@ export interface NativePair {
 }
 
 /**
- * Sends one request over a real socket to a server of the given kind. The handler gets the exchange; unless it answers
+ * Sends one request over a real socket to a server of the given kind. The handler gets the exchange; unless it responds
  * itself an empty object goes out with 200.
  */
-export async function answerOf(
+export async function responseOf(
   kind: ServerKind,
   handler: (exchange: HttpExchange, native: NativePair) => void,
   request: WireRequest = {},
-): Promise<WireAnswer> {
+): Promise<WireResponse> {
   let failure: unknown;
   const handle = (req: unknown, res: unknown): void => {
     const exchange = getExchange(req, res);
@@ -50,9 +50,9 @@ export async function answerOf(
   };
   const { server, close } = await start(kind, handle);
   try {
-    const answer = await send((server.address() as AddressInfo).port, request);
+    const response = await send((server.address() as AddressInfo).port, request);
     if (failure !== undefined) throw failure;
-    return answer;
+    return response;
   } finally {
     await close();
   }
@@ -74,7 +74,10 @@ async function start(
   return { server, close: () => new Promise((resolve) => server.close(resolve)) };
 }
 
-function send(port: number, { method = 'GET', path = '/', headers = {} }: WireRequest): Promise<WireAnswer> {
+function send(
+  port: number,
+  { method = 'GET', path = '/', headers = {} }: WireRequest,
+): Promise<WireResponse> {
   return new Promise((resolve, reject) => {
     const client = sendRequest(
       { host: '127.0.0.1', port, method, path, headers, agent: false },

@@ -67,12 +67,12 @@ describe.each(ADAPTERS)('a test agent with a key on %s', (adapter) => {
     const { app, sessions } = await startShop(adapter);
     const agent = await sessions.agent({ dpop: true });
     const server = app.getHttpServer() as Server;
-    const answer = await agent.sendWith(
+    const response = await agent.sendWith(
       '/orders',
       (headers) => request(server).post('/orders').set(headers).send({ item: 'tea' }),
       'POST',
     );
-    expect(answer.status).toBe(200);
+    expect(response.status).toBe(200);
     const wrong = await agent.sendWith('/orders', (headers) => request(server).post('/orders').set(headers));
     expect(wrong.status).toBe(401);
   });

@@ -38,7 +38,7 @@ import { ADAPTERS, newAdapter, type Adapter } from '../support/adapters.js';
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
 import { TelemetrySdk } from '../support/telemetry-sdk.js';
 import { SHOP } from '../support/test-application.js';
-import { TRY_REFRESH } from './answers.js';
+import { TRY_REFRESH } from './responses.js';
 
 @Controller()
 @UseGuards(SessionGuard)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import request from 'supertest';
 import { SessionEvents, type SessionEvent } from 'nest-sessions';
 import { ADAPTERS } from '../support/adapters.js';
-import { TRY_REFRESH, UNAUTHORISED } from './answers.js';
+import { TRY_REFRESH, UNAUTHORISED } from './responses.js';
 import { PlanClaim } from './shop.js';
 import { startShop, type Shop } from './start-shop.js';
 
@@ -33,8 +33,8 @@ describe.each(ADAPTERS)('a test agent on %s', (adapter) => {
         status: 200,
         body: { userId: 'ada', body: { item: 'tea' } },
       });
-      const answer = await agent.send({ method: 'POST', path: '/orders?a=1', body: '{"item":"coffee"}', headers: { 'Content-Type': 'application/json' } }); // prettier-ignore
-      expect(answer.body).toEqual({ userId: 'ada', body: { item: 'coffee' } });
+      const response = await agent.send({ method: 'POST', path: '/orders?a=1', body: '{"item":"coffee"}', headers: { 'Content-Type': 'application/json' } }); // prettier-ignore
+      expect(response.body).toEqual({ userId: 'ada', body: { item: 'coffee' } });
       expect((await agent.get('/nowhere')).status).toBe(404);
     });
 
@@ -59,8 +59,8 @@ describe.each(ADAPTERS)('a test agent on %s', (adapter) => {
     it('shares one refresh among requests that run at once', async () => {
       const agent = await shop.sessions.agent({ transferMethod, ...PRO });
       shop.sessions.clock.advanceSeconds(AN_HOUR_SEC + 1);
-      const answers = await Promise.all(['/me', '/checked', '/pro', '/me'].map((path) => agent.get(path)));
-      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      const responses = await Promise.all(['/me', '/checked', '/pro', '/me'].map((path) => agent.get(path)));
+      expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
       expect(refreshes).toBe(1);
     });
 
@@ -94,11 +94,11 @@ describe.each(ADAPTERS)('a test agent on %s', (adapter) => {
     it('wraps a request of supertest, which is sent again after a refresh', async () => {
       const agent = await shop.sessions.agent({ userId: 'ada', transferMethod, ...PRO });
       shop.sessions.clock.advanceSeconds(AN_HOUR_SEC + 1);
-      const answer = await agent.sendWith('/orders', (headers) =>
+      const response = await agent.sendWith('/orders', (headers) =>
         request(server()).post('/orders').set(headers).send({ item: 'tea' }),
       );
-      expect(answer.status).toBe(200);
-      expect(answer.body).toEqual({ userId: 'ada', body: { item: 'tea' } });
+      expect(response.status).toBe(200);
+      expect(response.body).toEqual({ userId: 'ada', body: { item: 'tea' } });
       expect(refreshes).toBe(1);
       expect((await agent.get('/me')).status).toBe(200);
     });
@@ -111,8 +111,8 @@ describe.each(ADAPTERS)('a test agent on %s', (adapter) => {
       const url = await app.getUrl();
       const agent = await sessions.agent(PRO);
       expect((await agent.get('/me')).status).toBe(200);
-      const answer = await agent.sendWith('/me', (headers) => fetch(`${url}/me`, { headers }));
-      expect(answer.status).toBe(200);
+      const response = await agent.sendWith('/me', (headers) => fetch(`${url}/me`, { headers }));
+      expect(response.status).toBe(200);
       expect((app.getHttpServer() as Server).listening).toBe(true);
     } finally {
       await app.close();

@@ -10,7 +10,7 @@ import {
   type SessionEvent,
 } from 'nest-sessions';
 import { ADAPTERS } from '../support/adapters.js';
-import { TRY_REFRESH, UNAUTHORISED } from './answers.js';
+import { TRY_REFRESH, UNAUTHORISED } from './responses.js';
 import { outside, PlanClaim, VerifiedClaim, type Plan } from './shop.js';
 import { startShop, type Shop } from './start-shop.js';
 
@@ -43,8 +43,8 @@ describe.each(ADAPTERS)('test sessions on %s', (adapter) => {
 
     it('sign a user in by cookies, with the anti-CSRF token and the origin that the application asks for', async () => {
       const { cookieHeaders } = await shop.sessions.createTestSession({ userId: 'ada' });
-      const answer = await request(server()).post('/orders').set(cookieHeaders).send({ item: 'tea' });
-      expect(answer).toMatchObject({ status: 200, body: { userId: 'ada', body: { item: 'tea' } } });
+      const response = await request(server()).post('/orders').set(cookieHeaders).send({ item: 'tea' });
+      expect(response).toMatchObject({ status: 200, body: { userId: 'ada', body: { item: 'tea' } } });
 
       const { 'anti-csrf': _antiCsrf, ...withoutAntiCsrf } = cookieHeaders;
       await request(server()).post('/orders').set(withoutAntiCsrf).send({}).expect(401, TRY_REFRESH);
@@ -182,8 +182,8 @@ describe.each(ADAPTERS)('test sessions on %s', (adapter) => {
   it('that are to fail a claim can be given the value', async () => {
     const validator = PlanClaim.validators.hasValue('pro');
     const session = await shop.sessions.claimFailingSession({ validator, claims: [[PlanClaim, 'free']] });
-    const answer = await request(server()).get('/pro').set(session.headers);
-    expect(answer).toMatchObject({
+    const response = await request(server()).get('/pro').set(session.headers);
+    expect(response).toMatchObject({
       status: 403,
       body: {
         claimValidationErrors: [{ id: 'plan', reason: { message: 'wrong value' } }],

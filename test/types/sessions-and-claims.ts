@@ -164,8 +164,8 @@ export function overrides(original: RecipeInterface): RecipeInterface[] {
     getGlobalClaimValidators: ({ claimValidatorsAddedByOtherRecipes }) => claimValidatorsAddedByOtherRecipes,
   };
   // @ts-expect-error returns a boolean
-  const answering: RecipeInterface = { ...original, revokeSession: async () => 'done' };
+  const telling: RecipeInterface = { ...original, revokeSession: async () => 'done' };
   // @ts-expect-error there is no such function
   const misspelt: RecipeInterface = { ...original, revokeSesion: async () => true };
-  return [replaced, answering, misspelt];
+  return [replaced, telling, misspelt];
 }

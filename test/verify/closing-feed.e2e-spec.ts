@@ -55,7 +55,7 @@ describe('a server whose feed is read while it closes', () => {
       (adapter) => [`an application on ${adapter}`, async () => startApplication(adapter)] as const,
     ),
     ['a served core', startCore] as const,
-  ])('answers the waiting readers and ends their connections: %s', async (_name, start) => {
+  ])('responds to the waiting readers and ends their connections: %s', async (_name, start) => {
     agent = new Agent({ keepAlive: true });
     const server = await start();
     const first = await ask(server.address, {});

@@ -22,7 +22,7 @@ const TOKEN_OF_OTHER_KEY = jwt({ ...V5_HEADER, kid: 'd-2' }, V5_CLAIMS, (text) =
   rs256(text, FOREIGN_TEST_KEY),
 );
 
-/** An API whose keys a test replaces, or whose answer it spoils. */
+/** An API whose keys a test replaces, or whose response it spoils. */
 function setUp(options: Partial<SessionVerifierOptions> = {}) {
   const clock = new TestClock(V5_CLAIMS.iat * 1000);
   const api = { calls: 0, respond: async (): Promise<Response> => Response.json({ keys: [KEY] }) };
@@ -75,7 +75,7 @@ describe('the keys of an API', () => {
     ],
     ['that is another one', async () => new Response('', { status: 404 })],
     ['that sends too much', async () => new Response('x'.repeat(1_048_577))],
-    ['whose answer has no end', async () => new Response(endless())],
+    ['whose response has no end', async () => new Response(endless())],
   ])('%s give 503 and no word about the session, until it is back', async (_name, respond) => {
     const { api, clock, status } = setUp();
     api.respond = respond;

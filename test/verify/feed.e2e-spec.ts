@@ -109,8 +109,8 @@ describe.each(SOURCES)('a verifier that follows $from ($adapter)', ({ adapter, f
     await client.refresh();
     for (let use = 0; use < 3; use++) await verifier.verifyToken(client.accessToken);
     if (core !== undefined) return; // over CDI 5.6 the refresh itself has rotated
-    const answer = await earlier.refresh();
-    expect([answer.status, answer.text]).toEqual([401, '{"message":"token theft detected"}']);
+    const response = await earlier.refresh();
+    expect([response.status, response.text]).toEqual([401, '{"message":"token theft detected"}']);
     expect(await until('UnauthorisedError', async () => verifier.verifyToken(client.accessToken))).toBe(
       'UnauthorisedError',
     );
@@ -127,8 +127,8 @@ describe.each(SOURCES)('a verifier that follows $from ($adapter)', ({ adapter, f
     await verifier.verifyToken(client.accessToken);
     cable.isCut = false;
     await verifier.verifyToken(client.accessToken);
-    const answer = await earlier.refresh();
-    expect([answer.status, answer.text]).toEqual([401, '{"message":"token theft detected"}']);
+    const response = await earlier.refresh();
+    expect([response.status, response.text]).toEqual([401, '{"message":"token theft detected"}']);
   });
 
   it('asks about the session where checkDatabase says so', async () => {

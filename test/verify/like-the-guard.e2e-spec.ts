@@ -131,7 +131,7 @@ describe.each(ADAPTERS)('the verifying door beside a guard on %s', (adapter) => 
     });
   });
 
-  it('answers a failed claim with the same 403', async () => {
+  it('responds to a failed claim with the same 403', async () => {
     const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => 'free' });
     const globalClaimValidators = [plan.validators.hasValue('pro')];
     const compared = await Compared.start(adapter, { antiCsrf: 'NONE', globalClaimValidators });
@@ -163,7 +163,7 @@ describe.each(ADAPTERS)('the verifying door beside a guard on %s', (adapter) => 
 
 type Options = NonNullable<Parameters<ReturnType<typeof TestApplication.on>['with']>[0]>;
 
-/** One application, its door, and the requests that the two answered differently. */
+/** One application, its door, and the requests to which the two responded differently. */
 class Compared {
   private readonly differences: object[] = [];
   private count = 0;
@@ -193,7 +193,7 @@ class Compared {
     return new Compared(application, client, client.accessToken ?? '', door);
   }
 
-  /** Sends one request to both. @returns the door's answer */
+  /** Sends one request to both. @returns the door's response */
   async compare(name: string, method: string, headers: Headers): Promise<object> {
     this.count++;
     const { 'content-type': type, ...others } = headers; // the client sets it, beside a body
@@ -209,7 +209,7 @@ class Compared {
     return found;
   }
 
-  /** The requests since the last call: how many there were, and those with different answers. */
+  /** The requests since the last call: how many there were, and those with different responses. */
   takeOutcome(): { compared: number; differences: object[] } {
     const compared = this.count;
     this.count = 0;

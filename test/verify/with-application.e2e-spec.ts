@@ -31,7 +31,7 @@ describe.each(ADAPTERS)('a service beside an API on %s', (adapter) => {
     expect(session).toMatchObject({ userId: 'user-7', tenantId: 'public', transferMethod: mode });
   });
 
-  it('answers as the API does without a session', async () => {
+  it('responds as the API does without a session', async () => {
     const error: unknown = await verifier.verify(request({})).catch((each: unknown) => each);
     const response = sessionErrorResponse(error);
     const expected = await application.client().get('/me');
@@ -74,8 +74,8 @@ describe('a session whose tokens only reach services without a feed', () => {
     await owner.refresh();
     await verifier.verifyToken(owner.accessToken);
     await owner.refresh(); // promotes the one before
-    const answer = await thief.refresh();
-    expect([answer.status, answer.text]).toEqual([401, '{"message":"token theft detected"}']);
+    const response = await thief.refresh();
+    expect([response.status, response.text]).toEqual([401, '{"message":"token theft detected"}']);
   });
 
   it('has it found out at once when the API sees a token', async () => {

@@ -32,7 +32,7 @@ describe('the hosts of a core', () => {
     expect([1, 2, 3, 4].map(() => names(pool.candidates()))).toEqual(['abc', 'bca', 'cab', 'abc']);
   });
 
-  it('that failed come last, until they answer', () => {
+  it('that failed come last, until they respond', () => {
     const { pool } = setUp();
     pool.failed(A, { isTimeout: false });
     expect([1, 2, 3].map(() => names(pool.candidates()))).toEqual(['bca', 'bca', 'cba']);
@@ -51,7 +51,7 @@ describe('the hosts of a core', () => {
     expect(names(pool.candidates())).toBe('a');
   });
 
-  it('that failed are probed once per second, one probe at a time, until one is answered', async () => {
+  it('that failed are probed once per second, one probe at a time, until one gets a response', async () => {
     const { clock, pool, probes } = setUp();
     pool.failed(B, { isTimeout: true });
     clock.advance(999);

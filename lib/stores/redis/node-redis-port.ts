@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { SingleFlight } from '../../util/single-flight.js';
 import { keySlot } from './redis-layout.js';
 import {
   describeServer,
@@ -50,7 +51,7 @@ export class NodeRedisPort implements RedisPort {
   private readonly readiness: Readiness;
   private waiting: Promise<NodeClient> | undefined;
   private hasConnected = false;
-  private look: Promise<void> | undefined;
+  private readonly look = new SingleFlight(async (key: string) => this.rediscover(key));
 
   constructor(private readonly client: NodeClient) {
     this.isCluster = hasMethods(client, 'nodeClient');
@@ -128,10 +129,7 @@ export class NodeRedisPort implements RedisPort {
 
   private async untilUp(key: string): Promise<void> {
     while (this.client.isOpen && this.isDown(key)) {
-      this.look ??= this.rediscover(key).finally(() => {
-        this.look = undefined;
-      });
-      await this.look;
+      await this.look.run(key);
     }
   }
 

@@ -59,7 +59,7 @@ export function accessTokenIn(by, { headers }) {
   return type === 'Bearer' ? token : undefined;
 }
 
-/** The value of a cookie that an answer sets, as the browser sends it back; undefined if it sets none. */
+/** The value of a cookie that a response sets, as the browser sends it back; undefined if it sets none. */
 export function cookieSetIn(head, name) {
   return new RegExp(`^set-cookie: *${name}=([^;\\r\\n]*)`, 'im').exec(head)?.[1];
 }

@@ -18,7 +18,7 @@ export async function serve({ adapter, hasSessions, signingAlgorithm, file, prov
   const login = await ask(port, 'POST', '/login', {});
   const token = login.headers['st-access-token'];
   const me = await ask(port, 'GET', '/me', token === undefined ? {} : { authorization: `Bearer ${token}` });
-  if (me.statusCode !== 200) throw new Error(`The first request was answered ${me.statusCode}`);
+  if (me.statusCode !== 200) throw new Error(`The first request returned ${me.statusCode}`);
   const took = {
     cpuMs: cpuMs() - cpuBefore,
     wallMs: performance.now() - began,

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 const SESSIONS_OF_A_USER = 5;
 const now = Date.now();
 
-/** What stands in the rows that only fill a table. One in a hundred has expired. */
+/** The content of rows that only fill a table. One in a hundred has expired. */
 export const filler = {
   sessionsOfUser: SESSIONS_OF_A_USER,
   expiredShare: 100,

@@ -1,4 +1,4 @@
-// What Nest takes for a guard and a parameter decorator that do nothing.
+// The time that Nest takes for a guard and a parameter decorator that do nothing.
 import { createParamDecorator } from '@nestjs/common';
 import { serveApp } from './http-subject.mjs';
 

@@ -12,7 +12,7 @@ import { NestFactory } from '@nestjs/core';
  * @property {string} coreUrl a core that knows nothing but this key
  */
 
-/** The application of a subject: `GET /` answers `{ userId }`. */
+/** The application of a subject: `GET /` returns `{ userId }`. */
 export async function serveApp(
   { adapter },
   { guard, param, handler, imports = [], providers = [], prepare = () => {} },

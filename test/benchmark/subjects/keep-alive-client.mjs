@@ -5,7 +5,7 @@ const TIMEOUT_MS = 10_000;
 
 /**
  * One connection that asks one thing at a time. Written on the bare socket, so that the load costs the machine little: it
- * reads answers with a `Content-Length` or without a body, which is what the servers here send.
+ * reads responses with a `Content-Length` or without a body, which is what the servers here send.
  */
 export class KeepAliveClient {
   constructor(port) {
@@ -54,7 +54,7 @@ export class KeepAliveClient {
     };
     socket.setEncoding('latin1');
     socket.setTimeout(TIMEOUT_MS, () => {
-      if (this.waiting) socket.destroy(new Error('The server does not answer'));
+      if (this.waiting) socket.destroy(new Error('The server does not respond'));
     });
     socket.on('data', (text) => this.receive(text));
     socket.on('error', fail);

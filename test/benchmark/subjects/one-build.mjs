@@ -1,4 +1,4 @@
-// What one build needs for a start (CPU milliseconds and MiB from the first import to the first session) or for a refresh
+// The cost of one build for a start (CPU milliseconds and MiB from the first import to the first session) or for a refresh
 // (CPU microseconds, sixteen at once): node one-build.mjs <folder of a build> start|refresh <variant> <file>
 const [, , folder, work, variant, file] = process.argv;
 const CLIENTS = 16;

@@ -7,7 +7,7 @@ import { filler } from './filler.mjs';
 import { SEARCH_INDEXES } from './store-subject.mjs';
 
 const CONNECTIONS = 16;
-/** What the kernel counts CPU time in. */
+/** The unit in which the kernel counts CPU time. */
 const TICK_MS = 10;
 /** Acknowledged means on disk, as in production; memory for the tables as one would give it on such a machine. */
 const SETTINGS = ['shared_buffers=1GB', 'max_wal_size=8GB'];
@@ -105,7 +105,7 @@ export function processCpuMs(pid) {
   return (Number(user) + Number(system)) * TICK_MS;
 }
 
-/** What the kernel tells of a process, from its state on; nothing where there is no /proc or the process has ended. */
+/** The kernel's report of a process, from its state on; nothing where there is no /proc or the process has ended. */
 function statOf(pid) {
   try {
     const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');

@@ -12,7 +12,7 @@ import { processCpuMs } from './postgres-store.mjs';
 const TOGETHER = 1000;
 
 /**
- * Redis with an append-only file, on disk within a second as most run it, or before it answers.
+ * Redis with an append-only file, on disk within a second as most run it, or before it responds.
  *
  * @param {'everysec' | 'always'} appendfsync
  * @returns {import('./store-subject.mjs').OpenStores}

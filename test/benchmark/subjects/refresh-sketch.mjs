@@ -1,4 +1,4 @@
-// What a refresh cannot do without: look the token up, make the next one, sign an access token on the thread pool, write both
+// The least work of a refresh: look the token up, make the next one, sign an access token on the thread pool, write both
 // as cookies. No theft detection, no successor for a repeated request, no check of where a request comes from. On bare
 // `node:http`, or as a Nest application on the adapter that it is compared on.
 import 'reflect-metadata';
@@ -47,7 +47,7 @@ class Sketch {
     this.sessions = new Map();
   }
 
-  /** @returns the headers of the answer; undefined if the token is not known */
+  /** @returns the headers of the response; undefined if the token is not known */
   async answer(path, { cookie = '' }) {
     const session =
       path === '/login' ? { userId: 'user-1', handle: 'h' } : this.take(parse(cookie).sRefreshToken);

@@ -4,13 +4,13 @@
  *
  * @typedef {object} RefreshSubject
  * @property {(client: import('./keep-alive-client.mjs').KeepAliveClient) => Promise<string>} login
- *   starts a session and answers what refreshes it
+ *   starts a session and returns what refreshes it
  * @property {(client: import('./keep-alive-client.mjs').KeepAliveClient, token: string) => Promise<string>} refresh
- *   exchanges it, and answers what refreshes the session next
+ *   exchanges it, and returns what refreshes the session next
  */
 
-/** Throws unless a refresh was answered as it should be. */
+/** Throws unless the response to a refresh is as it should be. */
 export function expectOk({ status, body }, token) {
-  if (status > 201 || token === undefined) throw new Error(`A refresh was answered ${status} ${body}`);
+  if (status > 201 || token === undefined) throw new Error(`A refresh returned ${status} ${body}`);
   return token;
 }

@@ -1,5 +1,5 @@
 // Servers that are measured run in processes of their own: `serveApart` starts one, and what stands at the end is what
-// such a process does. A subject's file exports `serve(options)`, which answers `{ port, close }` and may add `answers`.
+// such a process does. A subject's file exports `serve(options)`, which returns `{ port, close }` and may add `answers`.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-// What nobody who verifies can do without: the signature. No times, no structure, no payload.
+// The least work of a verification: the signature. No times, no structure, no payload.
 import { createPublicKey, verify as verifySignature } from 'node:crypto';
 
 /** @param {import('./verify-subject.mjs').VerifySetting} setting */

@@ -1,4 +1,4 @@
-// What nobody who remembers by the whole token can do without: one lookup in a Map.
+// The least work of a cache by the whole token: one lookup in a Map.
 export async function open() {
   const known = new Map();
   return {

@@ -11,7 +11,7 @@ import { createServer } from 'node:http';
  */
 
 /**
- * What every subject gets.
+ * The input of every subject.
  *
  * @typedef {object} VerifySetting
  * @property {import('node:crypto').JsonWebKey} jwk the public key of all tokens
@@ -21,7 +21,7 @@ import { createServer } from 'node:http';
 const KID = 'd-1';
 const HOUR_SEC = 3600;
 
-/** A key, tokens that it signs, and what stands for a SuperTokens Core: it answers its versions and its keys. */
+/** A key, tokens that it signs, and what stands for a SuperTokens Core: it returns its versions and its keys. */
 export async function openTokenSource() {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const jwk = { ...publicKey.export({ format: 'jwk' }), kid: KID, alg: 'RS256', use: 'sig' };

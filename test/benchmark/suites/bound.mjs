@@ -109,7 +109,7 @@ async function signInByCookie(client) {
   return cookieHeaders({ sAccessToken: cookieSetIn(head, 'sAccessToken') });
 }
 
-/** As a browser with DBSC: it answers the offer of the sign-in with a key of its own. */
+/** As a browser with DBSC: it responds to the offer of the sign-in with a key of its own. */
 async function signInBound(client) {
   const { head } = await client.send('POST', '/login', { 'st-auth-mode': 'cookie' });
   const offer = headerOf(head, 'secure-session-registration') ?? '';
@@ -122,7 +122,7 @@ async function signInBound(client) {
     ...cookieHeaders({ sAccessToken: cookieSetIn(head, 'sAccessToken') }),
     'Secure-Session-Response': `${signed}.${signature.toString('base64url')}`,
   });
-  if (registered.status !== 200) throw new Error(`The registration answered ${registered.status}`);
+  if (registered.status !== 200) throw new Error(`The registration responded with ${registered.status}`);
   const names = ['sAccessToken', '__Host-sBound'];
   return cookieHeaders(Object.fromEntries(names.map((name) => [name, cookieSetIn(registered.head, name)])));
 }

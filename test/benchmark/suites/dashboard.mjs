@@ -143,7 +143,7 @@ async function signIn(url) {
     const answer = await fetch(`${url}/dashboard${path}`, {
       headers: { cookie, 'sec-fetch-site': 'same-origin' },
     });
-    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
+    if (!answer.ok) throw new Error(`${path} responded with ${answer.status}: ${await answer.text()}`);
     return answer.text();
   };
 }

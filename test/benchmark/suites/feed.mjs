@@ -262,7 +262,7 @@ async function measureVerification({ live, rounds, times }) {
   for (const { app } of subjects) await app.close();
 }
 
-/** What else the machine does only adds to a round, so the least of many is nearest to the cost; microseconds. */
+/** Other work of the machine only adds to a round, so the least of many is nearest to the cost; microseconds. */
 async function leastCosts(cases, { rounds, times }) {
   const least = cases.map(() => Number.POSITIVE_INFINITY);
   for (let round = 0; round < rounds; round++) {
@@ -275,7 +275,7 @@ async function leastCosts(cases, { rounds, times }) {
   return least;
 }
 
-/** What a verification does for the feed; microseconds. */
+/** The part of a verification that is for the feed; microseconds. */
 function costOfStep(revocations) {
   const times = 200_000;
   let least = Number.POSITIVE_INFINITY;

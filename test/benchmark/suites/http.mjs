@@ -14,7 +14,7 @@ const ADAPTERS = ['express', 'fastify'];
 const CLIENTS = 32;
 const FLOOR = 'no guard';
 
-/** What is measured; the file of the subject. */
+/** The subjects that are measured, with their files. */
 const SUBJECTS = [
   { name: FLOOR, file: 'http-unguarded.mjs' },
   { name: 'a guard that does nothing', file: 'http-idle-guard.mjs' },

@@ -1,4 +1,4 @@
-// What a session takes in the memory store, whether refreshes slow down with their number, and what an idle application
+// The size of a session in the memory store, whether refreshes slow down with their number, and what an idle application
 // takes that has the module.
 import { median } from '../measure.mjs';
 import { ms, printTable } from '../report.mjs';
@@ -56,7 +56,7 @@ async function measureSessions({ sessions, rounds }) {
   for (const server of servers) await server.close();
 }
 
-/** Fresh processes that have answered one request, after a collection of garbage. */
+/** Fresh processes that have served one request, after a collection of garbage. */
 async function measureIdle({ starts }) {
   const cases = ['express', 'fastify'].flatMap((adapter) =>
     [false, true].map((hasSessions) => ({ adapter, hasSessions })),

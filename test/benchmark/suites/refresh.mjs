@@ -12,7 +12,7 @@ const QUICK = { rounds: 1, seconds: 0.2, times: 10 };
 const CLIENTS = 16;
 const PARTS = ['http', 'process'];
 
-/** What is measured over HTTP; the file of the subject, the options of its server, and the sketch that it is compared with. */
+/** The subjects that are measured over HTTP: the file of each, the options of its server, and the sketch that it is compared with. */
 const SUBJECTS = [
   sketch('bare node:http', { adapter: 'node' }),
   sketch('Express', { adapter: 'express' }),
@@ -105,7 +105,7 @@ async function openSubject({ name, file, options, ofSketch }, by, number) {
   };
 }
 
-/** What a store needs beside the server. */
+/** The needs of a store beside the server. */
 async function openBehind(store, number) {
   if (store === 'postgres') {
     const { url, cpuMs, close } = await openServer();
@@ -238,7 +238,7 @@ function chainOf(engines) {
       useDynamicSigningKey: true,
     };
     const result = await core.refreshSession(input, {});
-    if (result.status !== 'OK') throw new Error(`A refresh was answered ${result.status}`);
+    if (result.status !== 'OK') throw new Error(`A refresh returned ${result.status}`);
     token = result.refreshToken.token;
   };
 }

@@ -1,4 +1,4 @@
-// What each operation costs with few and with many sessions in the table, and how many refreshes a second there are.
+// The cost of each operation with few and with many sessions in the table, and the number of refreshes per second.
 import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 import { embeddedCore } from 'nest-sessions';
@@ -93,7 +93,7 @@ async function sampleOf(core, store, sessions) {
   return { current: inTurn(current), rotating: inTurn(rotating), bare: inTurn(bare), list: rotating };
 }
 
-/** What is measured of a table; each is one operation. */
+/** The operations that are measured on a table. */
 const OPERATIONS = {
   create: ({ core }) => create(core),
   '- its statement alone (insert)': ({ store }) => store.insertSession(newRow()),
@@ -228,7 +228,7 @@ async function refresh(core, refreshToken) {
     { refreshToken, antiCsrfToken: undefined, enableAntiCsrf: false, useDynamicSigningKey: true },
     {},
   );
-  if (result.status !== 'OK') throw new Error(`A refresh was answered ${result.status}`);
+  if (result.status !== 'OK') throw new Error(`A refresh returned ${result.status}`);
   return result;
 }
 
@@ -247,7 +247,7 @@ async function verify(core, accessToken) {
     },
     {},
   );
-  if (status !== 'OK') throw new Error(`A verification was answered ${status}`);
+  if (status !== 'OK') throw new Error(`A verification returned ${status}`);
 }
 
 async function list(core, size) {
@@ -263,7 +263,7 @@ async function promote(store, session) {
   session.hash = promotion.change.refreshTokenHash2;
 }
 
-/** What a refresh that promotes asks of the store. */
+/** The calls of the store in a refresh that promotes. */
 async function findAndPromote(store, session) {
   const promotion = nextOf(session);
   const unlessMentioned = ['session_expiry', 'session_idle'];

@@ -15,7 +15,7 @@ const SUPERTOKENS = versioned('supertokens-node');
 const SERVICE = 'nest-sessions, SessionService';
 const DOOR = 'nest-sessions/verify';
 
-/** What is measured; the file of the subject and the options of its `open`. */
+/** The subjects that are measured: the file of each and the options of its `open`. */
 const SUBJECTS = [
   { name: BARE, file: 'verify-bare.mjs' },
   { name: MAP, file: 'verify-map.mjs', parts: ['same'] },
@@ -29,7 +29,7 @@ const SUBJECTS = [
   { name: `${DOOR}, verify(new Request())`, file: 'verify-door.mjs', options: { at: 'request' } },
 ];
 
-/** Whom the ratios compare with, and what their columns are called. */
+/** The columns of ratios, by name, with the subject that each compares with. */
 const PEERS = { 'crypto.verify': BARE, jose: JOSE, 'supertokens-node': SUPERTOKENS };
 
 /**

@@ -3,15 +3,15 @@ import { connect, type AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { SHOP_TLS } from './shop-tls.js';
 
-/** What becomes of an answer: it arrives, it is lost and the connection breaks, or it arrives when a promise is kept. */
+/** The fate of a response: it arrives, it is lost and the connection breaks, or it arrives when a promise is kept. */
 export type Fate = 'arrives' | 'is lost' | Promise<unknown>;
 
 /**
- * The network between browsers and servers: https for every host, and a say in what becomes of each answer after the
+ * The network between browsers and servers: https for every host, and a say in what becomes of each response after the
  * server has sent it. It moves bytes; requests are told apart by their first line (HTTP/1.1, one at a time per connection).
  */
 export class Network {
-  /** Asked once for each answer, with the request's method and path: `POST /auth/session/refresh`. */
+  /** Asked once for each response, with the request's method and path: `POST /auth/session/refresh`. */
   fateOf: (request: string) => Fate = () => 'arrives';
   private readonly ports = new Map<string, number>();
   private readonly sockets = new Set<{ destroy(): unknown }>();
@@ -30,7 +30,7 @@ export class Network {
     return network;
   }
 
-  /** Where all host names have to lead. */
+  /** The address to which all host names have to lead. */
   get port(): number {
     return (this.server.address() as AddressInfo).port;
   }
@@ -71,16 +71,16 @@ export class Network {
       });
     }
     let request = '';
-    let isFirstOfAnswer = false;
+    let isFirstOfResponse = false;
     let delivered: Promise<unknown> = Promise.resolve();
     browser.on('data', (bytes: Buffer) => {
       const line = /^([A-Z]+ \/\S*) HTTP\/1\.1\r\n/.exec(bytes.toString('latin1'))?.[1];
-      if (line !== undefined) [request, isFirstOfAnswer] = [line, true];
+      if (line !== undefined) [request, isFirstOfResponse] = [line, true];
       server.write(bytes);
     });
     server.on('data', (bytes: Buffer) => {
-      const fate = isFirstOfAnswer ? this.fateOf(request) : 'arrives';
-      isFirstOfAnswer = false;
+      const fate = isFirstOfResponse ? this.fateOf(request) : 'arrives';
+      isFirstOfResponse = false;
       if (fate === 'is lost') return breakOff();
       delivered = Promise.all([delivered, fate]).then(() => browser.write(bytes));
     });

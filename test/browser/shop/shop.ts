@@ -23,7 +23,7 @@ const TEN_YEARS_SEC = 315_360_000;
 
 export interface BrowserInput {
   /**
-   * What becomes of cookies of third parties. `blocked`: visitors come in private windows, one each. `taken`: the only
+   * How the browser treats cookies of third parties. `blocked`: visitors come in private windows, one each. `taken`: the only
    * visitor comes in a window with a profile.
    */
   readonly thirdPartyCookies?: 'blocked' | 'taken';

@@ -1,4 +1,4 @@
-// What a tab of the shop runs: the browser client as npm brings it, and a few names for the tests to call.
+// The script of a tab of the shop: the browser client as npm brings it, and a few names for the tests to call.
 import {
   attemptRefreshingSession,
   doesSessionExist,

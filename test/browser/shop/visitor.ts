@@ -2,8 +2,8 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 
 export type Mode = 'cookie' | 'header';
 
-/** What a call of a page was answered. */
-export interface PageAnswer {
+/** The response to a call of a page. */
+export interface PageResponse {
   readonly status: number;
   readonly body: { readonly userId?: string; readonly sessionHandle?: string; readonly message?: string };
 }
@@ -24,8 +24,8 @@ export const REFRESH = 'POST /auth/session/refresh';
 
 /** A person with a browser of his own: cookies, storage and tabs. */
 export class Visitor {
-  /** All answers of the API that his browser got, `200 POST /auth/session/refresh`; no preflights. */
-  readonly answers: string[] = [];
+  /** All responses of the API that his browser got, `200 POST /auth/session/refresh`; no preflights. */
+  readonly responses: string[] = [];
 
   private constructor(
     readonly context: BrowserContext,
@@ -35,7 +35,7 @@ export class Visitor {
       const { origin, pathname } = new URL(response.url());
       const method = response.request().method();
       if (origin === API && method !== 'OPTIONS')
-        this.answers.push(`${response.status()} ${method} ${pathname}`);
+        this.responses.push(`${response.status()} ${method} ${pathname}`);
     });
   }
 
@@ -68,15 +68,17 @@ export class Visitor {
   async signIn(userId: string): Promise<Tab> {
     const tab = await this.openTab();
     const { status } = await tab.call('/login', 'POST', { userId });
-    if (status !== 201) throw new Error(`The login answered ${status}`);
+    if (status !== 201) throw new Error(`The login responded with ${status}`);
     await tab.page.evaluate('window.tab.events().splice(0)');
-    this.answers.splice(0);
+    this.responses.splice(0);
     return tab;
   }
 
   /** Statuses of the refreshes so far. */
   get refreshes(): number[] {
-    return this.answers.filter((answer) => answer.endsWith(REFRESH)).map((answer) => Number.parseInt(answer));
+    return this.responses
+      .filter((response) => response.endsWith(REFRESH))
+      .map((response) => Number.parseInt(response));
   }
 
   /** The tokens' cookies in his browser, those of the API and those that the client keeps for the page. */
@@ -96,15 +98,15 @@ export class Visitor {
   }
 }
 
-/** One page of a visitor. What it does goes through the browser client. */
+/** One page of a visitor. Its calls go through the browser client. */
 export class Tab {
   constructor(readonly page: Page) {}
 
-  async call(path: string, method = 'GET', body?: object): Promise<PageAnswer> {
-    return this.run<PageAnswer>(`call(${JSON.stringify([path, method, body ?? null]).slice(1, -1)})`);
+  async call(path: string, method = 'GET', body?: object): Promise<PageResponse> {
+    return this.run<PageResponse>(`call(${JSON.stringify([path, method, body ?? null]).slice(1, -1)})`);
   }
 
-  /** The status of a call of a guarded route; 0 when no answer arrived. */
+  /** The status of a call of a guarded route; 0 when no response arrived. */
   async statusOf(path = '/me'): Promise<number> {
     return this.call(path).then(
       ({ status }) => status,
@@ -129,7 +131,7 @@ export class Tab {
     return this.run('payload()');
   }
 
-  /** What the client has told the page so far. */
+  /** The events that the client has told the page so far. */
   async events(): Promise<string[]> {
     return this.run('events()');
   }

@@ -75,7 +75,7 @@ function tokensOf(session) {
   return { accessToken, refreshToken, antiCsrfToken };
 }
 
-/** A refresh whose answer nobody has used yet. */
+/** A refresh whose response nobody has used yet. */
 async function refreshed(service, userId) {
   const first = await create(service, userId);
   return { ...first, successor: tokensOf(await service.refreshSessionWithoutRequestResponse(first)) };

@@ -93,19 +93,16 @@ function describeUpgrade(engine: string, openStore: (release: string) => Promise
       });
     });
 
-    it.each(RELEASES)(
-      'a refresh that %s had answered is answered with the same token (S120)',
-      async (release) => {
-        await upgraded(release, await openStore(release), async ({ sessions }, { refreshed }) => {
-          const again = await sessions.refreshSessionWithoutRequestResponse(toRefresh(refreshed));
-          const { refreshToken, antiCsrfToken } = again.getAllSessionTokensDangerously();
-          expect({ refreshToken, antiCsrfToken }).toEqual({
-            refreshToken: refreshed.successor?.refreshToken,
-            antiCsrfToken: refreshed.successor?.antiCsrfToken,
-          });
+    it.each(RELEASES)('a refresh that %s had done returns the same token (S120)', async (release) => {
+      await upgraded(release, await openStore(release), async ({ sessions }, { refreshed }) => {
+        const again = await sessions.refreshSessionWithoutRequestResponse(toRefresh(refreshed));
+        const { refreshToken, antiCsrfToken } = again.getAllSessionTokensDangerously();
+        expect({ refreshToken, antiCsrfToken }).toEqual({
+          refreshToken: refreshed.successor?.refreshToken,
+          antiCsrfToken: refreshed.successor?.antiCsrfToken,
         });
-      },
-    );
+      });
+    });
 
     it.each(RELEASES)(
       'a refresh token that was retired under %s is still a stolen one (S120)',

@@ -207,16 +207,16 @@ interface Received {
   readonly body: string;
 }
 
-/** A receiver on the loopback that answers with what is next. */
+/** A receiver on the loopback that responds with what is next. */
 async function receiver() {
   const received: Received[] = [];
-  const answers: { status: number; headers?: Record<string, string>; body?: string }[] = [];
+  const responses: { status: number; headers?: Record<string, string>; body?: string }[] = [];
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
       received.push({ headers: request.headers, body });
-      const { status, headers = {}, body: text = '' } = answers.shift() ?? { status: 202 };
+      const { status, headers = {}, body: text = '' } = responses.shift() ?? { status: 202 };
       response.writeHead(status, headers).end(text);
     });
   }).listen(0, '127.0.0.1');
@@ -225,7 +225,7 @@ async function receiver() {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, received, answers };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, received, responses };
 }
 
 const RECORD: AuditRecord = {
@@ -268,9 +268,9 @@ describe('a webhook', () => {
     [{ status: 503, headers: { 'retry-after': '0' } }, { retryAfterMs: undefined }], // all attempts at once would lose the record
     [{ status: 302, headers: { location: 'http://127.0.0.1:1/' } }, { isFinal: false }],
     [{ status: 410 }, { isFinal: true }],
-  ])('takes %j as a failure', async (answer, failure) => {
-    const { url, answers } = await receiver();
-    answers.push(answer);
+  ])('takes %j as a failure', async (response, failure) => {
+    const { url, responses } = await receiver();
+    responses.push(response);
     const error: unknown = await webhook({ url, secret: SECRET })
       .deliver(RECORD, signal)
       .catch((caught: unknown) => caught);
@@ -357,9 +357,9 @@ describe('a security event', () => {
   });
 
   it('is given up where the receiver refuses it, with the code of the refusal, and tried again otherwise', async () => {
-    const { url, answers } = await receiver();
+    const { url, responses } = await receiver();
     const { deliver } = securityEvents({ ...options, url });
-    answers.push({ status: 400, body: '{"err":"invalid_audience","description":"<b>"}' }, { status: 401 });
+    responses.push({ status: 400, body: '{"err":"invalid_audience","description":"<b>"}' }, { status: 401 });
     await expect(deliver(RECORD, signal)).rejects.toMatchObject({
       isFinal: true,
       message: 'The receiver responded with 400: invalid_audience',

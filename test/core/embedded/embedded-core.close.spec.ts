@@ -18,7 +18,7 @@ import { loadDriver, sqliteStore } from '../../../lib/stores/sqlite.store.js';
 const HOUR_MS = 3_600_000;
 const CLOSED = new CoreUnavailableError('The core was closed');
 
-/** An engine on a store that notes its calls, and answers those that are held only when they are let go. */
+/** An engine on a store that notes its calls, and returns from those that are held only when they are let go. */
 async function watchedEngine(options: EmbeddedCoreOptions = {}, inner?: SessionStore) {
   const calls: string[] = [];
   const held = new Set<string>();
@@ -343,7 +343,7 @@ describe('closing an engine (S086)', () => {
   });
 });
 
-describe('starting an engine on a store that never answers', () => {
+describe('starting an engine on a store that never responds', () => {
   beforeEach(() => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
   });
@@ -351,7 +351,7 @@ describe('starting an engine on a store that never answers', () => {
     jest.useRealTimers();
   });
 
-  it('ends after half a minute, and serves as soon as that answers (S096)', async () => {
+  it('ends after half a minute, and serves as soon as that responds (S096)', async () => {
     const engine = await watchedEngine();
     engine.held.add('findDynamicKeys');
     const starting = engine.core.start();
@@ -388,7 +388,7 @@ describe('starting an engine on a store that never answers', () => {
     ['findDynamicKeys', async (core: EmbeddedCore) => core.getJwks()],
     ['findStaticKeys', async (core: EmbeddedCore) => core.getJwks()],
   ])(
-    'serves again after a minute and a half, though one call of %s is never answered (S096)',
+    'serves again after a minute and a half, though one call of %s never returns (S096)',
     async (name, request) => {
       const engine = await watchedEngine();
       engine.held.add(name);
@@ -440,7 +440,7 @@ describe('starting an engine on a store that never answers', () => {
   });
 });
 
-describe('an engine whose store no longer answers', () => {
+describe('an engine whose store no longer responds', () => {
   beforeEach(() => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
   });
@@ -448,7 +448,7 @@ describe('an engine whose store no longer answers', () => {
     jest.useRealTimers();
   });
 
-  it('answers as unavailable after a minute and a half, and tells of the outage (S096)', async () => {
+  it('throws as unavailable after a minute and a half, and tells of the outage (S096)', async () => {
     const engine = await watchedEngine();
     await engine.core.start();
     engine.held.add('insertSession');
@@ -463,7 +463,7 @@ describe('an engine whose store no longer answers', () => {
     await engine.core.close();
   });
 
-  it('sweeps again when it does, though a step was never answered (S057)', async () => {
+  it('sweeps again when it does, though a step never returned (S057)', async () => {
     const engine = await watchedEngine({ expirySweepIntervalSec: 60 });
     await engine.core.start();
     engine.held.add('deleteExpiredSessions');
@@ -478,7 +478,7 @@ describe('an engine whose store no longer answers', () => {
   });
 });
 
-/** What the process would not end for now. */
+/** The timers that keep the process from ending now. */
 function keptFor(): string[] {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout');
 }

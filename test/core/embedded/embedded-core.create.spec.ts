@@ -346,7 +346,7 @@ describe('looking a session up', () => {
     expect(store.size).toBe(0);
   });
 
-  it('answers all stored facts, also when the access token has expired (C23)', async () => {
+  it('returns all stored facts, also when the access token has expired (C23)', async () => {
     const { core, clock } = await makeEmbeddedCore();
     const { session } = await create(core, {
       tenantId: 't1',

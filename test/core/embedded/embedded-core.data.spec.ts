@@ -26,7 +26,7 @@ async function withSession(payload: JsonObject = { n: 0 }, changes = {}) {
 /** The new token of a regeneration that must give one. */
 async function tokenOf(result: ReturnType<TestCore['core']['regenerateAccessToken']>): Promise<string> {
   const { status, ...rest } = await result;
-  if (status !== 'OK' || !('accessToken' in rest)) throw new Error(`answered ${status}`);
+  if (status !== 'OK' || !('accessToken' in rest)) throw new Error(`returned ${status}`);
   return rest.accessToken?.token ?? '';
 }
 
@@ -118,8 +118,8 @@ describe('regenerating an access token', () => {
     const { session, accessToken } = await create(core);
     clock.advanceSeconds(7200);
     for (const userDataInJWT of [{ n: 1 }, undefined]) {
-      const answer = core.regenerateAccessToken({ accessToken: accessToken.token, userDataInJWT });
-      expect(await answer).toEqual(NO_SESSION);
+      const response = core.regenerateAccessToken({ accessToken: accessToken.token, userDataInJWT });
+      expect(await response).toEqual(NO_SESSION);
     }
     expect(await rowOf(store, session.handle)).toMatchObject({ accessTokenPayload: '{}' });
   });
@@ -276,7 +276,7 @@ describe('updating what is stored', () => {
   });
 
   it.each(['0c2d5f0e-6c1b-4a51-9d3a-2f6f0f8f3a11', '', '_', "x'; --"])(
-    'answers false for the unknown handle %j and makes no row (C113 S046)',
+    'returns false for the unknown handle %j and makes no row (C113 S046)',
     async (unknown) => {
       const { core, store } = await makeEmbeddedCore();
       expect(await core.updateSessionData(unknown, {})).toBe(false);

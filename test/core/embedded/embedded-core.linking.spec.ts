@@ -22,8 +22,8 @@ describe('sessions of linked accounts', () => {
   it('carry the account as user id and the login as recipe user id, also after a refresh (C90)', async () => {
     const { core, mail } = await withSessions();
     const refreshed = await refresh(core, mail.refreshToken.token);
-    for (const answer of [mail, refreshed]) {
-      expect(answer).toMatchObject({ session: { userId: 'ada', recipeUserId: 'ada-mail' } });
+    for (const response of [mail, refreshed]) {
+      expect(response).toMatchObject({ session: { userId: 'ada', recipeUserId: 'ada-mail' } });
     }
     expect(await core.getSessionInformation(mail.session.handle)).toMatchObject({
       userId: 'ada',
@@ -53,7 +53,7 @@ describe('sessions of linked accounts', () => {
     expect(await core.getSessionInformation(bob.session.handle)).toBeDefined();
   });
 
-  it('need both questions answered: half an interface is a problem of the options', () => {
+  it('need both questions: half an interface is a problem of the options', () => {
     const half = { getPrimaryUserId: (id: string) => id } as never;
     expect(embeddedCore({ accountLinking: half }).problems).toEqual([
       { path: 'core.accountLinking', message: expect.stringContaining('getLinkedRecipeUserIds') },

@@ -306,7 +306,7 @@ describe('the anti-CSRF check of a refresh', () => {
         for (const { accessToken } of given) {
           expect(await verify(core, accessToken.token)).toMatchObject({ status: 'OK' });
         }
-        const taken = given[step % 2]; // the answer of either instance reaches the client
+        const taken = given[step % 2]; // the response of either instance reaches the client
         refreshToken = taken?.refreshToken.token ?? '';
         antiCsrfToken = taken?.antiCsrfToken ?? antiCsrfToken;
         expect(given[1]?.antiCsrfToken).toBe(began ? given[0]?.antiCsrfToken : undefined);

@@ -67,7 +67,7 @@ describe('verifying what is no access token', () => {
       jwt(V5_HEADER, V5_CLAIMS, (text) => rs256(text, FOREIGN_TEST_KEY)),
       'JWT verification failed',
     ],
-  ])('answers that %s needs a refresh', async (_, token, message) => {
+  ])('says that %s needs a refresh', async (_, token, message) => {
     const { core } = await makeEmbeddedCore();
     const result = await verify(core, token);
     expect(result).toEqual({ status: 'TRY_REFRESH_TOKEN', message: expect.stringMatching(`${message}$`) });

@@ -44,13 +44,14 @@ class Line {
     return core.revokeSessions([this.sessionHandle]);
   }
 
-  /** An answer in the words of the table. */
-  describe(answer: RefreshSessionResult | VerifySessionResult | string[]): string {
-    if (Array.isArray(answer)) return answer.includes(this.sessionHandle) ? 'handle listed' : 'not listed';
-    if (answer.status !== 'OK') return answer.status;
-    if ('refreshToken' in answer)
-      return `OK, child ${this.nameOf(refreshTokenHash2(answer.refreshToken.token))}`;
-    return answer.accessToken ? 'OK, replacement' : 'OK';
+  /** A response in the words of the table. */
+  describe(response: RefreshSessionResult | VerifySessionResult | string[]): string {
+    if (Array.isArray(response))
+      return response.includes(this.sessionHandle) ? 'handle listed' : 'not listed';
+    if (response.status !== 'OK') return response.status;
+    if ('refreshToken' in response)
+      return `OK, child ${this.nameOf(refreshTokenHash2(response.refreshToken.token))}`;
+    return response.accessToken ? 'OK, replacement' : 'OK';
   }
 
   async row(): Promise<SessionRow | undefined> {
@@ -112,7 +113,7 @@ function changedFields(before: SessionRow | undefined, after: SessionRow | undef
 
 describe('the life of a refresh token', () => {
   it.each<
-    [current: Current, event: string, answer: string, next: string, written: string[], numbers: string]
+    [current: Current, event: string, response: string, next: string, written: string[], numbers: string]
   >([
     ['X', 'refresh X', 'OK, child Y', 'X', [], 'C61'],
     ['X', 'verify A_x', 'OK', 'X', [], 'C1'],
@@ -140,11 +141,11 @@ describe('the life of a refresh token', () => {
     ['none', 'check A_x', 'UNAUTHORISED', 'none', [], 'C37'],
   ])(
     '%s is current, %s: %s, then %s is current, written %j (%s)',
-    async (current, event, answer, next, written) => {
+    async (current, event, response, next, written) => {
       const line = await Line.startingAt(current);
       const before = await line.row();
 
-      expect(line.describe(await line.run(event))).toBe(answer);
+      expect(line.describe(await line.run(event))).toBe(response);
 
       const after = await line.row();
       expect(changedFields(before, after)).toEqual(written);
@@ -170,8 +171,8 @@ describe('the life of a refresh token', () => {
 
   it('still refreshes the current token after a theft was reported and before the session is removed (C70)', async () => {
     const line = await Line.startingAt('Y');
-    const answer = await line.run('refresh X');
-    expect(answer).toEqual({
+    const response = await line.run('refresh X');
+    expect(response).toEqual({
       status: 'TOKEN_THEFT_DETECTED',
       session: { handle: line.sessionHandle, userId: 'user-1', recipeUserId: 'user-1' },
     });
@@ -181,11 +182,11 @@ describe('the life of a refresh token', () => {
   it('gives a replacement of the same lineage, without parent and with a full new life', async () => {
     const line = await Line.startingAt('X');
     const before = decoded(line.accessTokens.get('A_y') ?? '').payload;
-    const answer = await line.run('verify A_y');
-    if (Array.isArray(answer) || answer.status !== 'OK') throw new Error('refused');
+    const response = await line.run('verify A_y');
+    if (Array.isArray(response) || response.status !== 'OK') throw new Error('refused');
     const now = line.engine.clock.now();
-    expect(answer.accessToken).toMatchObject({ createdTime: now, expiry: now + 3_600_000 });
-    expect(decoded(answer.accessToken?.token ?? '').payload).toEqual({
+    expect(response.accessToken).toMatchObject({ createdTime: now, expiry: now + 3_600_000 });
+    expect(decoded(response.accessToken?.token ?? '').payload).toEqual({
       ...before,
       parentRefreshTokenHash1: null,
       iat: now / 1000,
@@ -212,20 +213,20 @@ describe('the life of a refresh token', () => {
 });
 
 describe('two calls for one session at the same time', () => {
-  it.each<[start: Current, one: string, other: string, answers: [string, string], current: string]>([
+  it.each<[start: Current, one: string, other: string, responses: [string, string], current: string]>([
     ['X', 'refresh X', 'refresh X', ['OK, child Y', 'OK, child Y'], 'X'],
     ['X', 'refresh Y', 'refresh Y', ['OK, child new', 'OK, child new'], 'Y'],
     ['X', 'refresh Y', 'verify A_y', ['OK, child new', 'OK, replacement'], 'Y'],
     ['X', 'verify A_y', 'verify A_y', ['OK, replacement', 'OK, replacement'], 'Y'],
-  ])('%s is current, %s and %s: %j, then %s is current', async (start, one, other, answers, current) => {
+  ])('%s is current, %s and %s: %j, then %s is current', async (start, one, other, responses, current) => {
     const line = await Line.startingAt(start);
     const both = await Promise.all([line.run(one), line.run(other)]);
-    expect(both.map((answer) => line.describe(answer))).toEqual(answers);
+    expect(both.map((response) => line.describe(response))).toEqual(responses);
     expect(await line.current()).toBe(current);
     expect(line.engine.events.length).toBe(current === 'X' ? 0 : 1);
   });
 
-  it.each<[start: Current, first: string, second: string, answers: [string, string], current: string]>([
+  it.each<[start: Current, first: string, second: string, responses: [string, string], current: string]>([
     ['X', 'refresh X', 'verify A_y', ['OK, child Y', 'OK, replacement'], 'Y'],
     ['X', 'verify A_y', 'refresh X', ['OK, replacement', 'TOKEN_THEFT_DETECTED'], 'Y'],
     ['X', 'refresh Y', 'verify A_y', ['OK, child new', 'OK, replacement'], 'Y'],
@@ -235,10 +236,10 @@ describe('two calls for one session at the same time', () => {
     ['X', 'remove', 'remove', ['handle listed', 'not listed'], 'none'],
   ])(
     '%s is current, first %s, then %s: %j, then %s is current',
-    async (start, first, second, answers, current) => {
+    async (start, first, second, responses, current) => {
       const line = await Line.startingAt(start);
       const one = line.describe(await line.run(first));
-      expect([one, line.describe(await line.run(second))]).toEqual(answers);
+      expect([one, line.describe(await line.run(second))]).toEqual(responses);
       expect(await line.current()).toBe(current);
     },
   );
@@ -257,12 +258,12 @@ describe('two calls for one session at the same time', () => {
     const line = await Line.startingAt('X');
     const { core } = line.engine;
     const accessToken = line.accessTokens.get('A_x') ?? '';
-    const answers = await Promise.all([
+    const responses = await Promise.all([
       core.regenerateAccessToken({ accessToken, userDataInJWT: { n: 1 } }),
       line.run('refresh X'),
       core.regenerateAccessToken({ accessToken, userDataInJWT: { m: 2 } }),
     ]);
-    expect(answers).toMatchObject([{ status: 'OK' }, { status: 'OK' }, { status: 'OK' }]);
+    expect(responses).toMatchObject([{ status: 'OK' }, { status: 'OK' }, { status: 'OK' }]);
     const { userDataInJWT } = (await core.getSessionInformation(line.sessionHandle)) ?? {};
     // Whichever is written last: on a busy machine their signatures are checked in either order.
     expect([{ n: 1 }, { m: 2 }]).toContainEqual(userDataInJWT);
@@ -283,11 +284,11 @@ describe('two calls for one session at the same time', () => {
     ['after', 'UNAUTHORISED', 'none'],
   ])(
     'a promotion in the last millisecond of a session, %s the cleaning: %s, then %s is current',
-    async (order, answer, current) => {
+    async (order, response, current) => {
       const line = await Line.startingAt('X');
       line.engine.clock.set((await line.row())?.expiresAtMs ?? 0);
       if (order === 'after') await line.engine.core.sweepExpired();
-      expect(line.describe(await line.run('refresh Y'))).toBe(answer);
+      expect(line.describe(await line.run('refresh Y'))).toBe(response);
       await line.engine.core.sweepExpired();
       expect(await line.current()).toBe(current);
     },
@@ -303,17 +304,17 @@ describe('the grace period of a retired refresh token', () => {
     expect(line.describe(await line.run('refresh X'))).toBe('TOKEN_THEFT_DETECTED');
   });
 
-  it.each<[ms: number, answer: string]>([
+  it.each<[ms: number, response: string]>([
     [0, 'OK, child Y'],
     [1, 'OK, child Y'],
     [29_999, 'OK, child Y'],
     [30_000, 'OK, child Y'],
     [30_001, 'TOKEN_THEFT_DETECTED'],
-  ])('of 30 s, %d ms after the promotion: %s (S024 S025)', async (ms, answer) => {
+  ])('of 30 s, %d ms after the promotion: %s (S024 S025)', async (ms, response) => {
     const line = await Line.startingAt('X', GRACE);
     await line.run('verify A_y');
     line.engine.clock.advance(ms);
-    expect(line.describe(await line.run('refresh X'))).toBe(answer);
+    expect(line.describe(await line.run('refresh X'))).toBe(response);
   });
 
   it('gives tokens that work, and that retire nothing (S024)', async () => {
@@ -359,20 +360,20 @@ describe('the grace period of a retired refresh token', () => {
 
   it('hands out the successor in use whatever the application thinks of anti-CSRF by now (S024)', async () => {
     const line = await Line.startingAt('Y', GRACE);
-    const answer = await refresh(line.engine.core, line.refreshTokens.get('X') ?? '', {
+    const response = await refresh(line.engine.core, line.refreshTokens.get('X') ?? '', {
       enableAntiCsrf: true,
     });
-    expect(line.describe(answer)).toBe('OK, child Y');
+    expect(line.describe(response)).toBe('OK, child Y');
   });
 
   it('hands out no other successor than the one in use: of a child that a Core has made it is a theft, and writes nothing', async () => {
     const line = await Line.startingAt('X', GRACE);
     await line.run('verify A_z');
     const before = await line.row();
-    const answer = await refresh(line.engine.core, line.refreshTokens.get('X') ?? '', {
+    const response = await refresh(line.engine.core, line.refreshTokens.get('X') ?? '', {
       useDynamicSigningKey: false,
     });
-    expect(answer.status).toBe('TOKEN_THEFT_DETECTED');
+    expect(response.status).toBe('TOKEN_THEFT_DETECTED');
     expect(await line.row()).toEqual(before);
   });
 

@@ -275,12 +275,12 @@ describe('verifying with rotation at once', () => {
   it('tells whether the stored payload differs, and gives the payload of the token (C54 C55)', async () => {
     const { core } = await makeEmbeddedCore();
     const { session, accessToken } = await create(core, { userDataInJWT: { a: 1, b: 2 } });
-    const answer = { status: 'OK', session };
-    expect(await check(core, accessToken.token)).toEqual({ ...answer, payloadUpdateAvailable: false });
+    const response = { status: 'OK', session };
+    expect(await check(core, accessToken.token)).toEqual({ ...response, payloadUpdateAvailable: false });
     await core.updateAccessTokenPayload(session.handle, { b: 2, a: 1 });
-    expect(await check(core, accessToken.token)).toEqual({ ...answer, payloadUpdateAvailable: false });
+    expect(await check(core, accessToken.token)).toEqual({ ...response, payloadUpdateAvailable: false });
     await core.updateAccessTokenPayload(session.handle, { a: 2 });
-    expect(await check(core, accessToken.token)).toEqual({ ...answer, payloadUpdateAvailable: true });
+    expect(await check(core, accessToken.token)).toEqual({ ...response, payloadUpdateAvailable: true });
   });
 
   it('asks no store and tells nothing of the payload without a check of the database (C56)', async () => {
@@ -576,7 +576,7 @@ describe('a store that fails while tokens rotate at once', () => {
     await expect(rowOf(store, first.session.handle)).rejects.toThrow('There is no row');
   });
 
-  it('answers as unavailable where another process is faster time and again', async () => {
+  it('throws as unavailable where another process is faster time and again', async () => {
     const store = await seededMemoryStore();
     const first = await create(embeddedCoreOn(store).core);
     const contended = interceptedStore(store, async (name, call) => {

@@ -105,7 +105,7 @@ describe('signing with ES256', () => {
     });
   });
 
-  it('answers a token of version 2, whose header is fixed, with one that RSA signed', async () => {
+  it('exchanges a token of version 2, whose header is fixed, for one that RSA signed', async () => {
     const store = await seededMemoryStore();
     const { core } = embeddedCoreOn(store, ES256);
     const { session } = await create(core);

@@ -11,7 +11,7 @@ import {
   clientOf,
   content,
   FakeCore,
-  GOOD_ANSWERS,
+  GOOD_RESPONSES,
   sendJson,
   sendText,
   until,
@@ -71,7 +71,7 @@ describe('what a call looks like on the wire', () => {
   describe('when a core that speaks other versions has taken the place of the one that was agreed with', () => {
     /** A core that refuses other versions than its own before it does anything, as cores do. */
     const replaceBy = (offered: string, spoken = offered): void => {
-      const answer: Behaviour = (response, request) => {
+      const respond: Behaviour = (response, request) => {
         const asked = request.headers['cdi-version'];
         const isSpoken = asked === spoken;
         (isSpoken ? content : sendText(400, `cdi-version ${String(asked)} not supported\n`))(
@@ -79,7 +79,7 @@ describe('what a call looks like on the wire', () => {
           request,
         );
       };
-      core.on('*', answer).on('/apiversion', sendJson({ versions: [offered] }));
+      core.on('*', respond).on('/apiversion', sendJson({ versions: [offered] }));
       core.received.length = 0;
     };
     const agreed = async (): Promise<HttpCoreClient> => {
@@ -111,7 +111,7 @@ describe('what a call looks like on the wire', () => {
       });
       const calls = Array.from({ length: 20 }, async () => operation('verifySession')(remote));
       await until(() => refused.length === 20);
-      for (const answer of refused.splice(1)) answer();
+      for (const response of refused.splice(1)) response();
       await Promise.all(calls.slice(1));
       refused[0]?.(); // the new version has long been agreed
       await calls[0];
@@ -217,7 +217,7 @@ describe('what a call looks like on the wire', () => {
   });
 });
 
-describe('what the answers mean', () => {
+describe('what the responses mean', () => {
   it('an unknown user is its own primary user', async () => {
     const remote = connect();
     await expect(remote.getPrimaryUserId('user-1', {})).resolves.toBe('user-1');
@@ -252,10 +252,10 @@ describe('what the answers mean', () => {
     const gone = `${HANDLE}_gone`;
     core.on('/recipe/session/remove', (response, request) => {
       const names = bodyOf(request)['sessionHandles'] as string[];
-      const answer = names.includes(gone)
+      const respond = names.includes(gone)
         ? UNKNOWN_TENANT
         : sendJson({ status: 'OK', sessionHandlesRevoked: names });
-      answer(response, request);
+      respond(response, request);
     });
     await expect(connect().revokeSessions([HANDLE, gone, 'handle-2', HANDLE], {})).resolves.toEqual([
       HANDLE,
@@ -267,10 +267,10 @@ describe('what the answers mean', () => {
     const handles = [HANDLE, 'h2_t1', 'h3', 'h4_gone', 'h5_t1', 'h6_two_parts'];
     core.on('/recipe/session/remove', (response, request) => {
       const names = bodyOf(request)['sessionHandles'] as string[];
-      const answer = names.includes('h4_gone')
+      const respond = names.includes('h4_gone')
         ? UNKNOWN_TENANT // a Core has ended those before it by then, and names none of them
         : sendJson({ status: 'OK', sessionHandlesRevoked: names });
-      answer(response, request);
+      respond(response, request);
     });
     const revoked = await connect().revokeSessions(handles, {});
     expect(revoked.toSorted()).toEqual(handles.filter((handle) => handle !== 'h4_gone').toSorted());
@@ -368,7 +368,7 @@ describe('what the answers mean', () => {
     await remote.getSessionInformation(HANDLE, userContext);
     core.on(
       '/recipe/session',
-      sendJson({ ...GOOD_ANSWERS.information, userDataInDatabase: { cart: 5, old: true } }),
+      sendJson({ ...GOOD_RESPONSES.information, userDataInDatabase: { cart: 5, old: true } }),
     );
     await expect(remote.mergeSessionData(HANDLE, { note: 'x', old: null }, userContext)).resolves.toBe(true);
     expect(bodyOf(lastRequest())).toEqual({
@@ -380,9 +380,9 @@ describe('what the answers mean', () => {
   it('the keys may be cached as long as the core says, a minute otherwise (T278)', async () => {
     const remote = connect({ disableCoreCallCache: true });
     await expect(remote.getJwks({})).resolves.toMatchObject({ validityInSeconds: 60 });
-    core.on('*', sendJson(GOOD_ANSWERS.keys, { 'cache-control': 'max-age=3539, must-revalidate' }));
+    core.on('*', sendJson(GOOD_RESPONSES.keys, { 'cache-control': 'max-age=3539, must-revalidate' }));
     await expect(remote.getJwks({})).resolves.toEqual({
-      keys: GOOD_ANSWERS.keys['keys'],
+      keys: GOOD_RESPONSES.keys['keys'],
       validityInSeconds: 3539,
     });
   });
@@ -448,7 +448,7 @@ describe('reads of one user context', () => {
     expect(reads()).toBe(2);
   });
 
-  it('give each caller an answer of its own to change', async () => {
+  it('give each caller a result of its own to change', async () => {
     const remote = connect();
     const userContext = ofRequest();
     const first = await remote.getSessionInformation(HANDLE, userContext);
@@ -467,14 +467,14 @@ describe('reads of one user context', () => {
     expect(reads()).toBe(2);
 
     const slow = ofRequest();
-    const answers: (() => void)[] = [];
+    const responses: (() => void)[] = [];
     core.on('/recipe/session', (response, request) => {
-      answers.push(() => content(response, request));
+      responses.push(() => content(response, request));
     });
     const overtaken = read(remote, slow);
-    await until(() => answers.length === 1);
+    await until(() => responses.length === 1);
     await write(remote, slow);
-    answers[0]?.();
+    responses[0]?.();
     await overtaken;
     core.on('/recipe/session', content);
     await read(remote, slow);

@@ -9,7 +9,7 @@ import {
   clientOf,
   content,
   FakeCore,
-  GOOD_ANSWERS,
+  GOOD_RESPONSES,
   hang,
   reset,
   sendJson,
@@ -25,7 +25,7 @@ const REFRESH = '/recipe/session/refresh';
 const REGENERATE = '/recipe/session/regenerate';
 const NEW = { versions: ['4.0', '5.0', '5.4', '5.5', '5.6'] };
 const OLD = { versions: ['4.0', '5.0', '5.4'] };
-const CHANGED = { ...GOOD_ANSWERS.verified, payloadUpdateAvailable: true };
+const CHANGED = { ...GOOD_RESPONSES.verified, payloadUpdateAvailable: true };
 
 let core: FakeCore;
 let other: FakeCore;
@@ -85,7 +85,7 @@ describe('the version that is agreed with a core', () => {
     expect(versions()).toEqual([agreed]);
   });
 
-  it('is one that both speak while two releases of the core answer by turns, and the best one again later', async () => {
+  it('is one that both speak while two releases of the core respond by turns, and the best one again later', async () => {
     becomes(core, NEW);
     becomes(other, OLD);
     const clock = new TestClock();
@@ -206,16 +206,16 @@ describe('verifying with a core of CDI 5.6', () => {
   it('hands out a token with the changed payload, by one more call', async () => {
     core.on(VERIFY, sendJson(CHANGED));
     const verified = await verify(connect(), 'a1', { checkDatabase: true });
-    expect(verified).toEqual(GOOD_ANSWERS.regenerated);
+    expect(verified).toEqual(GOOD_RESPONSES.regenerated);
     expect(bodies(REGENERATE)).toEqual([{ accessToken: 'a1' }]);
   });
 
   it.each([
-    ['an equal payload', { ...GOOD_ANSWERS.verified, payloadUpdateAvailable: false }],
-    ['no word about it', GOOD_ANSWERS.verified],
-  ])('makes no more calls for %s', async (_what, answer) => {
-    core.on(VERIFY, sendJson(answer));
-    await expect(verify(connect(), 'a1', { checkDatabase: true })).resolves.toEqual(answer);
+    ['an equal payload', { ...GOOD_RESPONSES.verified, payloadUpdateAvailable: false }],
+    ['no word about it', GOOD_RESPONSES.verified],
+  ])('makes no more calls for %s', async (_what, response) => {
+    core.on(VERIFY, sendJson(response));
+    await expect(verify(connect(), 'a1', { checkDatabase: true })).resolves.toEqual(response);
     expect(core.calls).toEqual([`POST ${VERIFY}`]);
   });
 
@@ -226,7 +226,7 @@ describe('verifying with a core of CDI 5.6', () => {
   });
 
   it('asks for a refresh, if the token expires between the two calls', async () => {
-    core.on(VERIFY, sendJson(CHANGED)).on(REGENERATE, sendJson({ ...GOOD_ANSWERS.verified }));
+    core.on(VERIFY, sendJson(CHANGED)).on(REGENERATE, sendJson({ ...GOOD_RESPONSES.verified }));
     await expect(verify(connect(), 'a1', { checkDatabase: true })).resolves.toEqual({
       status: 'TRY_REFRESH_TOKEN',
       message: 'Access token expired',
@@ -274,21 +274,21 @@ describe('a refresh token that came back to a core of CDI 5.6', () => {
 });
 
 describe('refreshes of one token at the same time', () => {
-  /** Answers only after all have come that will come, each with another pair. */
-  function answersLate(): { readonly send: () => void; readonly waiting: () => number } {
+  /** Responds only after all have come that will come, each with another pair. */
+  function respondsLate(): { readonly send: () => void; readonly waiting: () => number } {
     const held: (() => void)[] = [];
     let pairs = 0;
     core.on(REFRESH, (response, request) => {
-      const refreshToken = { ...GOOD_ANSWERS.refreshed.refreshToken, token: `successor-${++pairs}` };
-      held.push(() => sendJson({ ...GOOD_ANSWERS.refreshed, refreshToken })(response, request));
+      const refreshToken = { ...GOOD_RESPONSES.refreshed.refreshToken, token: `successor-${++pairs}` };
+      held.push(() => sendJson({ ...GOOD_RESPONSES.refreshed, refreshToken })(response, request));
     });
-    return { send: () => held.splice(0).forEach((answer) => answer()), waiting: () => held.length };
+    return { send: () => held.splice(0).forEach((response) => response()), waiting: () => held.length };
   }
 
   it('share one call, so that no client is left with a pair that the next one has killed', async () => {
     const remote = connect();
     await operation('getPrimaryUserId')(remote);
-    const { send, waiting } = answersLate();
+    const { send, waiting } = respondsLate();
     const calls = Array.from({ length: 20 }, async () => refresh(remote, 'r1'));
     await until(() => waiting() > 0);
     send();
@@ -304,7 +304,7 @@ describe('refreshes of one token at the same time', () => {
   it('share nothing with a caller who has another anti-CSRF token, nor with those of another token', async () => {
     const remote = connect();
     await operation('getPrimaryUserId')(remote);
-    const { send, waiting } = answersLate();
+    const { send, waiting } = respondsLate();
     const calls = [
       refresh(remote, 'r1', { enableAntiCsrf: true, antiCsrfToken: 'a' }),
       refresh(remote, 'r1', { enableAntiCsrf: true, antiCsrfToken: 'b' }),
@@ -342,7 +342,7 @@ describe('refreshes of one token at the same time', () => {
   it('are calls of their own up to CDI 5.5, where none kills another', async () => {
     const remote = connect({ newestCdiVersion: '5.4' });
     await operation('getPrimaryUserId')(remote);
-    const { send, waiting } = answersLate();
+    const { send, waiting } = respondsLate();
     const calls = [refresh(remote, 'r1'), refresh(remote, 'r1')];
     await until(() => waiting() === 2);
     send();
@@ -351,7 +351,7 @@ describe('refreshes of one token at the same time', () => {
   });
 });
 
-describe('a refresh whose answer does not come', () => {
+describe('a refresh whose response does not come', () => {
   const both = { requestTimeoutMs: 150 };
 
   it('is not sent to the next host while the first may still be at work: its successor would be killed', async () => {
@@ -394,14 +394,18 @@ describe('a refresh whose answer does not come', () => {
   });
 });
 
-describe('a core that offers CDI 5.6 and answers otherwise', () => {
+describe('a core that offers CDI 5.6 and responds otherwise', () => {
   it.each([
-    ['a payload update that is no flag', VERIFY, { ...GOOD_ANSWERS.verified, payloadUpdateAvailable: 'yes' }],
+    [
+      'a payload update that is no flag',
+      VERIFY,
+      { ...GOOD_RESPONSES.verified, payloadUpdateAvailable: 'yes' },
+    ],
     ['a theft without a session', REFRESH, { status: 'TOKEN_THEFT_DETECTED' }],
-    ['a refresh without tokens', REFRESH, { status: 'OK', session: GOOD_ANSWERS.verified.session }],
+    ['a refresh without tokens', REFRESH, { status: 'OK', session: GOOD_RESPONSES.verified.session }],
     ['a status of its own', REFRESH, { status: 'ROTATED' }],
-  ])('is an error of the core and no end of a session: %s', async (_what, path, answer) => {
-    core.on(path, sendJson(answer));
+  ])('is an error of the core and no end of a session: %s', async (_what, path, response) => {
+    core.on(path, sendJson(response));
     const remote = connect();
     const call = path === VERIFY ? verify(remote, 'a1', { checkDatabase: true }) : refresh(remote, 'r1');
     await expect(call).rejects.toThrow(CoreResponseError);

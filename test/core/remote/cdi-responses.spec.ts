@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
 import { fcRuns, fcTimeoutMs } from '../../fixtures/fc-runs.js';
-import { GOOD_ANSWERS } from '../../support/fake-core.js';
+import { GOOD_RESPONSES } from '../../support/fake-core.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../lib/util/json.js';
 import { parsePublicKeys } from '../../../lib/tokens/published-keys.js';
 import { UnexpectedResponse } from '../../../lib/util/response-members.js';
@@ -24,31 +24,31 @@ const SESSION: Shape = {
 const TOKEN: Shape = { token: TEXT, expiry: TIME, createdTime: TIME };
 const PAIR: Shape = { session: SESSION, accessToken: TOKEN, refreshToken: TOKEN };
 
-/** Each reading function, an answer that it understands, and what must be in its result then. */
+/** Each reading function, a response that it understands, and what must be in its result then. */
 const READERS: {
   name: string;
-  read: (answer: JsonObject) => unknown;
+  read: (response: JsonObject) => unknown;
   good: JsonObject;
   shape: Shape;
 }[] = [
-  { name: 'created', read: responses.parseCreated, good: GOOD_ANSWERS.created, shape: PAIR },
-  { name: 'refreshed', read: responses.parseRefreshed, good: GOOD_ANSWERS.refreshed, shape: PAIR },
+  { name: 'created', read: responses.parseCreated, good: GOOD_RESPONSES.created, shape: PAIR },
+  { name: 'refreshed', read: responses.parseRefreshed, good: GOOD_RESPONSES.refreshed, shape: PAIR },
   {
     name: 'verified',
     read: responses.parseVerified,
-    good: { ...GOOD_ANSWERS.verified, accessToken: GOOD_ANSWERS.created.accessToken },
+    good: { ...GOOD_RESPONSES.verified, accessToken: GOOD_RESPONSES.created.accessToken },
     shape: { session: SESSION },
   },
   {
     name: 'regenerated',
     read: responses.parseRegenerated,
-    good: GOOD_ANSWERS.regenerated,
+    good: GOOD_RESPONSES.regenerated,
     shape: { session: SESSION },
   },
   {
     name: 'session information',
     read: responses.parseSessionInformation,
-    good: GOOD_ANSWERS.information,
+    good: GOOD_RESPONSES.information,
     shape: {
       sessionHandle: TEXT,
       userId: TEXT,
@@ -62,33 +62,33 @@ const READERS: {
   },
   {
     name: 'handles',
-    read: (answer) => ({ list: responses.parseSessionHandles(answer) }),
-    good: GOOD_ANSWERS.handles,
+    read: (response) => ({ list: responses.parseSessionHandles(response) }),
+    good: GOOD_RESPONSES.handles,
     shape: { list: { listOf: TEXT } },
   },
   {
     name: 'removed',
-    read: (answer) => ({ list: responses.parseRevokedHandles(answer) }),
-    good: GOOD_ANSWERS.removed,
+    read: (response) => ({ list: responses.parseRevokedHandles(response) }),
+    good: GOOD_RESPONSES.removed,
     shape: { list: { listOf: TEXT } },
   },
   {
     name: 'primary user',
-    read: (answer) => ({ id: responses.parsePrimaryUserId(answer) }),
+    read: (response) => ({ id: responses.parsePrimaryUserId(response) }),
     good: { status: 'OK', user: { id: 'primary-1' } },
     shape: { id: TEXT },
   },
-  { name: 'JWT', read: responses.parseCreatedJwt, good: GOOD_ANSWERS.jwt, shape: { jwt: TEXT } },
+  { name: 'JWT', read: responses.parseCreatedJwt, good: GOOD_RESPONSES.jwt, shape: { jwt: TEXT } },
   {
     name: 'versions',
-    read: (answer) => ({ list: responses.parseApiVersions(answer) }),
-    good: GOOD_ANSWERS.versions,
+    read: (response) => ({ list: responses.parseApiVersions(response) }),
+    good: GOOD_RESPONSES.versions,
     shape: { list: { listOf: TEXT } },
   },
   {
     name: 'roles',
-    read: (answer) => ({ list: responses.parseRoles(answer) }),
-    good: GOOD_ANSWERS.roles,
+    read: (response) => ({ list: responses.parseRoles(response) }),
+    good: GOOD_RESPONSES.roles,
     shape: { list: { listOf: TEXT } },
   },
 ];
@@ -132,13 +132,13 @@ function outcomeOf(read: () => unknown): { value?: unknown; error?: unknown } {
   }
 }
 
-describe('reading the answers of a core (S099)', () => {
+describe('reading the responses of a core (S099)', () => {
   it.each(READERS)('understands $name', ({ read, good, shape }) => {
     expect(fits(read(good), shape)).toBe(true);
   });
 
   it.each(READERS)(
-    'makes a complete value or an error of a mutated answer: $name',
+    'makes a complete value or an error of a mutated response: $name',
     ({ read, good, shape }) => {
       const mutation = fc.record({
         place: fc.constantFrom(...placesIn(good).filter((place) => place.length > 0)),
@@ -146,11 +146,11 @@ describe('reading the answers of a core (S099)', () => {
       });
       fc.assert(
         fc.property(fc.array(mutation, { minLength: 1, maxLength: 3 }), (mutations) => {
-          const answer = mutations.reduce<JsonValue>(
+          const response = mutations.reduce<JsonValue>(
             (value, { place, replacement }) => mutated(value, place, replacement) ?? {},
             good,
           );
-          const { value, error } = outcomeOf(() => read(answer as JsonObject));
+          const { value, error } = outcomeOf(() => read(response as JsonObject));
           expect(error instanceof UnexpectedResponse || fits(value, shape)).toBe(true);
         }),
         { numRuns: fcRuns(RUNS) },
@@ -170,12 +170,12 @@ describe('reading the answers of a core (S099)', () => {
     },
   );
 
-  it('repeats nothing of an answer but names of fields', () => {
+  it('repeats nothing of a response but names of fields', () => {
     const secret = 'secret-token';
     for (const { read, good } of READERS) {
       for (const place of placesIn(good)) {
-        const answer = mutated(good, place, [secret]);
-        const { error } = outcomeOf(() => read(isJsonObject(answer) ? answer : { status: secret }));
+        const response = mutated(good, place, [secret]);
+        const { error } = outcomeOf(() => read(isJsonObject(response) ? response : { status: secret }));
         expect(String(error)).not.toContain(secret);
       }
     }
@@ -199,7 +199,7 @@ describe('reading the answers of a core (S099)', () => {
     });
   });
 
-  it('keeps the answer of theft whole, and does without the field that the specification forgot', () => {
+  it('keeps the response of theft whole, and does without the field that the specification forgot', () => {
     const session = { handle: 'h', userId: 'u', recipeUserId: 'r' };
     const theft = { status: 'TOKEN_THEFT_DETECTED', session };
     expect(responses.parseRefreshed(theft)).toEqual(theft);
@@ -230,6 +230,6 @@ describe('reading the answers of a core (S099)', () => {
     ['max-age=soon', 60],
     [undefined, 60],
   ])('reads how long keys hold from Cache-Control %j', (header, seconds) => {
-    expect(responses.parseJwks(GOOD_ANSWERS.keys, header).validityInSeconds).toBe(seconds);
+    expect(responses.parseJwks(GOOD_RESPONSES.keys, header).validityInSeconds).toBe(seconds);
   });
 });

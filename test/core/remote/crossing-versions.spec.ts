@@ -66,7 +66,7 @@ async function liveOn(
   if (move.changesPayload) await core.updateAccessTokenPayload(handle, payload, {});
   if (move.usesToken) {
     const verified = await verify(core, accessToken, { rotation, checkDatabase: move.checkDatabase });
-    if (verified.status !== 'OK') throw new Error(`The use answered ${JSON.stringify(verified)}`);
+    if (verified.status !== 'OK') throw new Error(`The use returned ${JSON.stringify(verified)}`);
     accessToken = verified.accessToken?.token ?? accessToken;
     const seen = verified.session.userDataInJWT['role'];
     if (move.changesPayload && move.checkDatabase && seen !== payload.role)

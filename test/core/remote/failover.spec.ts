@@ -89,7 +89,7 @@ describe('a core with two hosts', () => {
     const clock = new TestClock();
     const remote = connect({ requestTimeoutMs: 5000 }, { clock });
     await operation('getPrimaryUserId')(remote);
-    // Answers take a moment, so that many calls are under way when the host dies.
+    // Responses take a moment, so that many calls are under way when the host dies.
     for (const host of [first, second]) {
       host.on('*', (response, request) => {
         setImmediate(() => content(response, request));

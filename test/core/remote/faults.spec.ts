@@ -19,7 +19,7 @@ import {
   drip,
   FakeCore,
   flood,
-  GOOD_ANSWERS,
+  GOOD_RESPONSES,
   hang,
   redirectTo,
   reset,
@@ -30,11 +30,11 @@ import {
 } from '../../support/fake-core.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../../fixtures/made-tokens.js';
 
-/** Where a fault is that no answer comes. */
+/** The timeout for faults without a response. */
 const SHORT_TIMEOUT_MS = 400;
-/** Where one comes; long enough for a busy machine. */
+/** The timeout for faults with a response; long enough for a busy machine. */
 const TIMEOUT_MS = 5000;
-/** What a busy machine may add. */
+/** The delay that a busy machine may add. */
 const SLACK_MS = 10_000;
 
 let core: FakeCore;
@@ -75,18 +75,28 @@ type ErrorClass = typeof CoreUnavailableError | typeof CoreResponseError | typeo
 
 const FAULTS: [fault: string, behaviour: Behaviour, expected: ErrorClass, status: number | undefined][] = [
   ['cuts the connection after reading', reset, CoreUnavailableError, undefined],
-  ['never answers', hang, CoreUnavailableError, undefined],
-  ['drips its answer', drip, CoreUnavailableError, undefined],
-  ['closes in the middle of its answer', cutShort, CoreUnavailableError, undefined],
-  ['answers 503', sendText(503, 'Service Unavailable'), CoreUnavailableError, 503],
-  ['answers 500', sendText(500, `java.lang.Error: ${SECRETS.access}`), CoreResponseError, 500],
-  ['answers 401', sendText(401, 'Invalid API key\n'), CoreResponseError, 401],
-  ['answers 404', sendText(404, 'Not found\n'), CoreResponseError, 404],
+  ['never responds', hang, CoreUnavailableError, undefined],
+  ['drips its response', drip, CoreUnavailableError, undefined],
+  ['closes in the middle of its response', cutShort, CoreUnavailableError, undefined],
+  ['responds with 503', sendText(503, 'Service Unavailable'), CoreUnavailableError, 503],
+  ['responds with 500', sendText(500, `java.lang.Error: ${SECRETS.access}`), CoreResponseError, 500],
+  ['responds with 401', sendText(401, 'Invalid API key\n'), CoreResponseError, 401],
+  ['responds with 404', sendText(404, 'Not found\n'), CoreResponseError, 404],
   ['redirects', redirectTo('http://127.0.0.1:1/elsewhere'), CoreResponseError, 302],
-  ['answers HTML with status 200', sendText(200, '<html>Sign in to the WLAN</html>'), CoreResponseError, 200],
-  ['answers broken JSON', sendText(200, '{"status":"OK","ses', 'application/json'), CoreResponseError, 200],
-  ['answers a JSON list', sendJson([]), CoreResponseError, 200],
-  ['answers an unknown status', sendJson({ status: 'MAYBE' }), CoreResponseError, 200],
+  [
+    'responds with HTML with status 200',
+    sendText(200, '<html>Sign in to the WLAN</html>'),
+    CoreResponseError,
+    200,
+  ],
+  [
+    'responds with broken JSON',
+    sendText(200, '{"status":"OK","ses', 'application/json'),
+    CoreResponseError,
+    200,
+  ],
+  ['responds with a JSON list', sendJson([]), CoreResponseError, 200],
+  ['responds with an unknown status', sendJson({ status: 'MAYBE' }), CoreResponseError, 200],
   ['sends 50 MB', flood(50 * 1024 * 1024), CoreResponseError, undefined],
   ['speaks another protocol', babble, CoreResponseError, undefined],
 ];
@@ -161,7 +171,7 @@ describe('a core that misbehaves (S097, S099)', () => {
         expect(core.received).toHaveLength(attempt);
       }
       expect(core.calls).toEqual([]);
-      core.on('/apiversion', sendJson(GOOD_ANSWERS.versions));
+      core.on('/apiversion', sendJson(GOOD_RESPONSES.versions));
       await operation('createSession')(remote);
     },
   );
@@ -177,14 +187,14 @@ describe('a core that misbehaves (S097, S099)', () => {
     expect(error.message.length).toBeLessThan(260);
   });
 
-  it('with another API key answers 401, which tells the operator what to look at (T270)', async () => {
+  it('with another API key responds with 401, which tells the operator what to look at (T270)', async () => {
     core.on('*', sendText(401, 'Invalid API key\n'));
     const { error } = await failureOf(operation('createSession')(connect()));
     expect(error).toBeInstanceOf(CoreResponseError);
     expect(error.message).toMatch(/apiversion.*401.*apiKey/);
   });
 
-  it('may answer as much as maxResponseBytes allows', async () => {
+  it('may send as much as maxResponseBytes allows', async () => {
     const handles = { status: 'OK', sessionHandles: Array.from({ length: 100 }, (_, i) => `handle-${i}`) };
     core.on('/recipe/session/user', sendJson(handles));
     await expect(
@@ -207,9 +217,9 @@ describe('a core that limits the rate', () => {
     waits.length = 0;
   });
 
-  it('is asked again after 10, 260 and 510 ms until it answers (T271, C154)', async () => {
+  it('is asked again after 10, 260 and 510 ms until it responds (T271, C154)', async () => {
     const remote = (client = clientOf(core, {}, { sleep }));
-    core.on('/public/recipe/session', limited, limited, limited, sendJson(GOOD_ANSWERS.created));
+    core.on('/public/recipe/session', limited, limited, limited, sendJson(GOOD_RESPONSES.created));
     await expect(operation('createSession')(remote)).resolves.toMatchObject({
       session: { userId: 'user-1' },
     });
@@ -231,7 +241,7 @@ describe('a core that limits the rate', () => {
     const other = await FakeCore.start();
     const remote = (client = clientOf([core, other], {}, { sleep }));
     core.on('/recipe/session/verify', limited);
-    other.on('/recipe/session/verify', limited, sendJson(GOOD_ANSWERS.verified));
+    other.on('/recipe/session/verify', limited, sendJson(GOOD_RESPONSES.verified));
     await expect(operation('verifySession')(remote)).resolves.toMatchObject({ status: 'OK' });
     expect(waits).toEqual([10, 10]);
     await other.kill();
@@ -275,7 +285,7 @@ describe('a core that hangs', () => {
     for (const { error } of await Promise.all(waiting)) expect(error).toBeInstanceOf(CoreUnavailableError);
   });
 
-  it('is left alone after five timeouts, says so in its health, and is back once a probe was answered (S100)', async () => {
+  it('is left alone after five timeouts, says so in its health, and is back once a probe got its response (S100)', async () => {
     const clock = new TestClock();
     const remote = (client = clientOf(core, { requestTimeoutMs: SHORT_TIMEOUT_MS }, { clock }));
     const verify = operation('verifySession');

@@ -13,7 +13,7 @@ import {
   drip,
   FakeCore,
   flood,
-  GOOD_ANSWERS,
+  GOOD_RESPONSES,
   hang,
   redirectTo,
   reset,
@@ -121,7 +121,7 @@ describe('verifying with the published keys of a remote core', () => {
 
   it('finds a key that the core has made meanwhile, and keeps the old one (T119)', async () => {
     await outcome(GOOD);
-    first.on(JWKS, sendJson({ keys: [NEW_KEY, ...(GOOD_ANSWERS.keys['keys'] as object[])] }));
+    first.on(JWKS, sendJson({ keys: [NEW_KEY, ...(GOOD_RESPONSES.keys['keys'] as object[])] }));
     clock.advance(500);
     expect(await outcome(BY_NEW_KEY)).toBe('accepted');
     expect(await outcome(GOOD)).toBe('accepted');
@@ -186,9 +186,9 @@ describe('verifying with the published keys of a remote core', () => {
   });
 
   it.each([
-    ['answers 500', sendText(500, '')],
-    ['answers 503', sendText(503, '')],
-    ['answers HTML', sendText(200, '<html>')],
+    ['responds with 500', sendText(500, '')],
+    ['responds with 503', sendText(503, '')],
+    ['responds with HTML', sendText(200, '<html>')],
     ['has no list of keys', sendJson({ keys: 'none' })],
     ['has an empty list of keys', sendJson({ keys: [] })],
     ['has keys of a wrong type', sendJson({ keys: [{ kty: 'RSA', kid: 5 }] })],
@@ -232,7 +232,7 @@ describe('verifying with the published keys of a remote core', () => {
     expect(performance.now() - startedMs).toBeLessThan(TIMEOUT_MS);
   });
 
-  it('asks the first host only, as long as it answers (T123)', async () => {
+  it('asks the first host only, as long as it responds (T123)', async () => {
     await remote.close();
     connect([first, second]);
     expect(await outcome(GOOD)).toBe('accepted');

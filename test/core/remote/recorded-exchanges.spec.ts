@@ -6,7 +6,7 @@ import { coreExchanges, type CoreExchange } from '../../fixtures/core-exchanges.
 import { clientOf, FakeCore, sendJson, type Behaviour } from '../../support/fake-core.js';
 
 const EXCHANGES = coreExchanges();
-/** What the recorded clients said of themselves; ours says it in the same words. */
+/** The headers by which the recorded clients named themselves; ours sends the same. */
 const COMPARED_HEADERS = ['cdi-version', 'rid', 'content-type', 'api-key'];
 
 let core: FakeCore;
@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 afterAll(async () => core.kill());
 
-/** Answers as the core did, byte for byte. */
+/** Responds as the core did, byte for byte. */
 function recorded({ answer }: CoreExchange): Behaviour {
   const { 'content-type': contentType = '', 'cache-control': cacheControl } = answer.headers;
   return (response) => {
@@ -33,10 +33,10 @@ function recorded({ answer }: CoreExchange): Behaviour {
   };
 }
 
-/** The call that makes such a request, and what the answer, as JSON, then is worth. */
+/** The call that makes such a request, and what the response, as JSON, then is worth. */
 interface Replay {
   readonly call: (remote: HttpCoreClient) => Promise<unknown>;
-  readonly value: (answer: JsonObject) => unknown;
+  readonly value: (response: JsonObject) => unknown;
 }
 
 const object = (value: unknown): JsonObject => (isJsonObject(value) ? value : {});
@@ -44,9 +44,11 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 const optional = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 const refusal = ({ status, message }: JsonObject): unknown => ({ status, message });
 const refusalOr =
-  (value: (answer: JsonObject) => unknown) =>
-  (answer: JsonObject): unknown =>
-    ['UNAUTHORISED', 'TRY_REFRESH_TOKEN'].includes(text(answer['status'])) ? refusal(answer) : value(answer);
+  (value: (response: JsonObject) => unknown) =>
+  (response: JsonObject): unknown =>
+    ['UNAUTHORISED', 'TRY_REFRESH_TOKEN'].includes(text(response['status']))
+      ? refusal(response)
+      : value(response);
 const tokens = ({ session, accessToken, refreshToken, antiCsrfToken }: JsonObject): unknown => ({
   session,
   accessToken,
@@ -54,7 +56,7 @@ const tokens = ({ session, accessToken, refreshToken, antiCsrfToken }: JsonObjec
   antiCsrfToken,
 });
 
-/** Nothing for requests that the client never makes. */
+/** Returns undefined for requests that the client never makes. */
 function replayOf({ request, answer }: CoreExchange): Replay | undefined {
   const body = parseJsonObject(request.body) ?? {};
   const { query } = request;
@@ -190,13 +192,13 @@ function replayOf({ request, answer }: CoreExchange): Replay | undefined {
   }
 }
 
-/** Stands for `/hello`, unknown paths and wrong methods: whatever we ask, this is no answer to it. */
+/** Stands for `/hello`, unknown paths and wrong methods: whatever we ask, this is no response to it. */
 const NO_CALL_OF_OURS: Replay = {
   call: (remote) => remote.getPrimaryUserId('user-1', {}),
   value: () => undefined,
 };
 
-/** Lets the recorded answer come back to whatever is asked, once the version is agreed. */
+/** Lets the recorded response come back to whatever is asked, once the version is agreed. */
 function connect(exchange: CoreExchange): HttpCoreClient {
   const version = exchange.request.headers['cdi-version'] ?? '5.3';
   core.on('/apiversion', sendJson({ versions: [version, '5.3'] })).on('*', recorded(exchange));
@@ -208,7 +210,7 @@ const nameOf = ({ part, number, topic, request }: CoreExchange): string =>
 const named = (list: CoreExchange[]): { name: string; exchange: CoreExchange }[] =>
   list.map((exchange) => ({ name: nameOf(exchange), exchange }));
 
-describe('what a SuperTokens Core 10.1.8 answered', () => {
+describe('what a SuperTokens Core 10.1.8 returned', () => {
   it('was recorded in full', () => {
     expect(EXCHANGES.filter(({ part }) => part === 'A')).toHaveLength(43);
     expect(EXCHANGES.filter(({ part }) => part === 'B')).toHaveLength(152);
@@ -279,6 +281,6 @@ function expectedOf(
 }
 
 /** CDI 3.1 and older name no recipe user. */
-function isOlderThanWeSpeak(answer: string): boolean {
-  return /"(?:session|sessionHandle)":/.test(answer) && !answer.includes('"recipeUserId"');
+function isOlderThanWeSpeak(response: string): boolean {
+  return /"(?:session|sessionHandle)":/.test(response) && !response.includes('"recipeUserId"');
 }

@@ -9,12 +9,12 @@ import { makeEmbeddedCore } from '../../support/embedded.js';
 import { withServedCore } from '../../support/served-core.js';
 
 const REAL_CORE = env['SUPERTOKENS_CORE_URI'];
-/** Nobody else's at a core that keeps its sessions. */
+/** A user id of this run alone, because the core may keep sessions of earlier runs. */
 const USER = `traces-${process.pid}-${Date.now()}`;
 const TIMES = ['exp', 'iat', 'expiry', 'createdTime', 'timeCreated'];
 
-/** What a core answered, in the order of the questions. */
-type Trace = readonly (readonly [step: string, answer: unknown])[];
+/** The responses of a core, in the order of the requests. */
+type Trace = readonly (readonly [step: string, response: unknown])[];
 
 /** Lets a second pass before each step, where the clock can be moved. */
 type Pause = () => void;
@@ -24,9 +24,9 @@ async function live(core: CoreClient, pause: Pause): Promise<Trace> {
   const trace: [string, unknown][] = [];
   const step = async <T>(name: string, ask: () => Promise<T>): Promise<T> => {
     pause();
-    const answer = await ask();
-    trace.push([name, answer]);
-    return answer;
+    const response = await ask();
+    trace.push([name, response]);
+    return response;
   };
   const input = { recipeUserId: USER, userDataInJWT: { role: 'a' }, userDataInDatabase: { n: 1 } };
   const ofUser = { userId: USER, tenantId: undefined, includeLinkedAccounts: true };
@@ -105,7 +105,7 @@ function normalised(trace: Trace, areTimesKept: boolean): unknown {
     if (/^(handle|sessionHandle)$/.test(name) && !handles.includes(value)) handles.push(value);
     return handles.includes(value) ? `<handle ${handles.indexOf(value)}>` : value;
   };
-  return trace.map(([step, answer]) => [step, hide('', answer)]);
+  return trace.map(([step, response]) => [step, hide('', response)]);
 }
 
 async function embeddedTrace(): Promise<Trace> {
@@ -169,9 +169,9 @@ describe('the life of a session leaves the same trace', () => {
   );
 
   it('in which a lost response is no theft, and a used token that comes back is one (S033)', async () => {
-    const statuses = (await embeddedTrace()).flatMap(([step, answer]) =>
-      typeof answer === 'object' && answer !== null && 'status' in answer && answer.status !== 'OK'
-        ? [`${step}: ${String(answer.status)}`]
+    const statuses = (await embeddedTrace()).flatMap(([step, response]) =>
+      typeof response === 'object' && response !== null && 'status' in response && response.status !== 'OK'
+        ? [`${step}: ${String(response.status)}`]
         : [],
     );
     expect(statuses).toEqual([

@@ -8,7 +8,7 @@ import { publicJwkOf } from '../../fixtures/key-set.js';
 import { jwt, legacyToken, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../fixtures/made-tokens.js';
 import { SHOP, sessionModule, TestApplication } from '../../support/test-application.js';
 
-// What an application with a remote core asks that core. The core is a stand-in that records every call.
+// The requests of an application to its remote core. The core is a stand-in that records every call.
 
 const JWKS = '/.well-known/jwks.json';
 const VERIFY = '/recipe/session/verify';
@@ -87,12 +87,12 @@ describe('an application with a remote core', () => {
     const sendToken = async (token: string): Promise<string> => {
       let outcome = '';
       await withRemoteCore({ jwksRefreshIntervalSec: 100 }, async ({ send }) => {
-        const answer = await send({
+        const response = await send({
           method: 'GET',
           path: '/me',
           headers: { authorization: `Bearer ${token}` },
         });
-        outcome = `${answer.status} ${answer.status === 200 ? '' : answer.text}`;
+        outcome = `${response.status} ${response.status === 200 ? '' : response.text}`;
       });
       return outcome;
     };
@@ -116,12 +116,12 @@ describe('an application with a remote core', () => {
       await withRemoteCore({}, async ({ send, clock }) => {
         const forged = (n: number): string => `${madeAgoMs(n).replace(/[^.]*$/, '')}${'A'.repeat(342)}==`;
         const burst = async (): Promise<void> => {
-          const answers = await Promise.all(
+          const responses = await Promise.all(
             Array.from({ length: 50 }, (_, n) =>
               send({ method: 'GET', path: '/me', headers: { authorization: `Bearer ${forged(n)}` } }),
             ),
           );
-          expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+          expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([401]));
         };
         await burst();
         clock.advance(499);

@@ -10,7 +10,7 @@ import { rowOf, seededMemoryStore, seedSigningKeys } from '../../support/embedde
 import {
   startServedCore,
   withServedCore,
-  type RawAnswer,
+  type RawResponse,
   type ServedCore,
 } from '../../support/served-core.js';
 import { ADAPTERS } from '../../support/test-application.js';
@@ -25,14 +25,14 @@ interface Pair {
   readonly refreshToken: { readonly token: string; readonly expiry: number };
 }
 
-/** Calls of a client of one version; its answers are the bodies as they came. */
+/** Calls of a client of one version; its responses are the bodies as they came. */
 class Caller {
   constructor(
     readonly core: ServedCore,
     private readonly version = '5.6',
   ) {}
 
-  async send(path: string, body: object): Promise<RawAnswer> {
+  async send(path: string, body: object): Promise<RawResponse> {
     return this.core.post(path, body, { 'cdi-version': this.version });
   }
 
@@ -48,15 +48,15 @@ class Caller {
 
   /** @returns the tokens of a refresh that must work */
   async rotate(refreshToken: string, changes: JsonObject = {}): Promise<Pair> {
-    const answer = (await this.refresh(refreshToken, changes)) as Pair & { readonly status: string };
-    if (answer.status !== 'OK') throw new Error(`The refresh answered ${JSON.stringify(answer)}`);
-    return answer;
+    const response = (await this.refresh(refreshToken, changes)) as Pair & { readonly status: string };
+    if (response.status !== 'OK') throw new Error(`The refresh returned ${JSON.stringify(response)}`);
+    return response;
   }
 
   async verify(accessToken: string, checkDatabase = true, path = '/recipe/session/verify'): Promise<unknown> {
     const body = { accessToken, doAntiCsrfCheck: false, enableAntiCsrf: false, checkDatabase };
-    const answer = await this.send(path, body);
-    return answer.status === 200 ? answer.json : `${answer.status} ${answer.text}`;
+    const response = await this.send(path, body);
+    return response.status === 200 ? response.json : `${response.status} ${response.text}`;
   }
 }
 
@@ -182,10 +182,10 @@ describe.each(ADAPTERS)('the served core on %s, to callers of CDI 5.6', (adapter
     const first = await older.create({ userDataInJWT: { a: 1 } });
     const child = await older.rotate(first.refreshToken.token);
     const before = await rowOf(await stored, first.session.handle);
-    const answer = { status: 'OK', session: child.session };
-    expect(await caller.verify(child.accessToken.token, false)).toEqual(answer);
+    const response = { status: 'OK', session: child.session };
+    expect(await caller.verify(child.accessToken.token, false)).toEqual(response);
     expect(await caller.verify(child.accessToken.token)).toEqual({
-      ...answer,
+      ...response,
       payloadUpdateAvailable: false,
     });
     expect(await rowOf(await stored, first.session.handle)).toEqual(before);
@@ -195,8 +195,11 @@ describe.each(ADAPTERS)('the served core on %s, to callers of CDI 5.6', (adapter
       headers: { 'cdi-version': '5.6', 'content-type': 'application/json' },
       body: JSON.stringify({ sessionHandle: first.session.handle, userDataInJWT: { a: 2 } }),
     });
-    expect(await caller.verify(child.accessToken.token)).toEqual({ ...answer, payloadUpdateAvailable: true });
-    expect(await caller.verify(child.accessToken.token, false)).toEqual(answer);
+    expect(await caller.verify(child.accessToken.token)).toEqual({
+      ...response,
+      payloadUpdateAvailable: true,
+    });
+    expect(await caller.verify(child.accessToken.token, false)).toEqual(response);
   });
 
   it('accepts a token one generation old, and one of two only without a look at the database (C57 C58)', async () => {
@@ -246,12 +249,12 @@ describe.each(ADAPTERS)('the served core on %s, to callers of CDI 5.6', (adapter
         enableAntiCsrf: false,
         useDynamicSigningKey: true,
       };
-      for (const answer of [
+      for (const response of [
         await caller.send('/recipe/session', { userId, ...creation, accessTokenValidity }),
         await caller.send('/recipe/session/refresh', { ...refreshing, accessTokenValidity }),
       ]) {
-        expect(answer.status).toBe(400);
-        expect(answer.text).toMatch(/accessTokenValidity .*3600000/);
+        expect(response.status).toBe(400);
+        expect(response.text).toMatch(/accessTokenValidity .*3600000/);
       }
       expect(await rowOf(await stored, known.handle)).toEqual(before);
     },
@@ -262,8 +265,8 @@ describe.each(ADAPTERS)('the served core on %s, to callers of CDI 5.6', (adapter
     async (accessTokenValidity) => {
       const { refreshToken } = await caller.create();
       const body = { refreshToken: refreshToken.token, enableAntiCsrf: false, useDynamicSigningKey: true };
-      const answer = await caller.send('/recipe/session/refresh', { ...body, accessTokenValidity });
-      expect(`${answer.status} ${answer.text}`).toBe(
+      const response = await caller.send('/recipe/session/refresh', { ...body, accessTokenValidity });
+      expect(`${response.status} ${response.text}`).toBe(
         "400 Field name 'accessTokenValidity' is invalid in JSON input\n",
       );
       expect(await older.refresh(refreshToken.token, { accessTokenValidity })).toMatchObject({

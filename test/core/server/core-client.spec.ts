@@ -62,7 +62,7 @@ describe.each<[version: string, rotation: TokenRotation, adapter: Adapter]>([
   describeCoreClient('of SessionCoreModule, through remoteCore', makeCore, [rotation]);
 });
 
-/** What no movable clock is needed for, so that it can be asked of a core that is not ours. */
+/** Steps that need no movable clock, so that a core that is not ours can be asked, too. */
 async function liveThroughASession(core: CoreClient): Promise<void> {
   const recipeUserId = `contract-${process.pid}-${Date.now()}`;
   const first = await create(core, {

@@ -77,8 +77,8 @@ describe('the sample core server', () => {
     await first.close();
 
     const second = await startCoreServer(settings);
-    const answer = await fetch(`${second.uri}/recipe/session?sessionHandle=${session.handle}`, { headers });
-    expect(await answer.json()).toMatchObject({ status: 'OK', userDataInDatabase: { kept: true } });
+    const response = await fetch(`${second.uri}/recipe/session?sessionHandle=${session.handle}`, { headers });
+    expect(await response.json()).toMatchObject({ status: 'OK', userDataInDatabase: { kept: true } });
     expect((await fetch(`${second.uri}/recipe/session/user?userId=u`)).status).toBe(401);
     await second.close();
     await rm(folder, { recursive: true });

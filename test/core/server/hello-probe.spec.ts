@@ -30,7 +30,7 @@ describe('the probe behind /hello', () => {
     expect(await ask(1)).toBe(0);
   });
 
-  it('rejects when the store does not answer', async () => {
+  it('rejects when the store does not respond', async () => {
     const store = interceptedStore(await seededMemoryStore(), async () => {
       throw new Error('gone');
     });

@@ -14,7 +14,7 @@ const accountLinking: AccountLinking = {
   getLinkedRecipeUserIds: (id) => (id.startsWith('ada') ? ['ada-mail', 'ada-google'] : [id]),
 };
 
-/** What an application does with linked accounts, in words that can be compared. */
+/** The results of an application with linked accounts, in words that can be compared. */
 async function livedThrough(core: CoreProvider): Promise<unknown> {
   return TestApplication.withoutServer()
     .with({ core })
@@ -54,9 +54,9 @@ describe('a served core with linked accounts', () => {
     await withServedCore({ coreOptions: { accountLinking } }, async ({ send }) => {
       const ask = async (userId: string): Promise<unknown> =>
         (await send({ path: `/user/id?userId=${userId}`, headers: { 'cdi-version': '5.4' } })).json;
-      const answer = (await ask('ada-mail')) as { status: string; user: SdkUser };
-      expect(answer.status).toBe('OK');
-      expect(new supertokens.User(answer.user).toJson()).toMatchObject({ id: 'ada', isPrimaryUser: true });
+      const response = (await ask('ada-mail')) as { status: string; user: SdkUser };
+      expect(response.status).toBe('OK');
+      expect(new supertokens.User(response.user).toJson()).toMatchObject({ id: 'ada', isPrimaryUser: true });
       for (const userId of ['ada', 'bob']) {
         expect(await ask(userId)).toEqual({ status: 'UNKNOWN_USER_ID_ERROR' });
       }

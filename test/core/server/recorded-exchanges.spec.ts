@@ -4,14 +4,14 @@ import { TestClock } from '../../../lib/testing/test-clock.js';
 import { coreExchanges } from '../../fixtures/core-exchanges.js';
 import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../../fixtures/signing-keys.js';
 
-import { Replay, type ComparableAnswer } from '../../support/replay.js';
+import { Replay, type ComparableResponse } from '../../support/replay.js';
 import { startServedCore, type ServedCore, type ServedCoreInput } from '../../support/served-core.js';
 
 /**
- * Where our answer is another one than that of the Core 10.1.8, and why. The same table stands in
+ * The responses of ours that differ from those of the Core 10.1.8, and why. The same table stands in
  * docs/protocol/core.md H3.
  */
-const DIFFERENCES: readonly { ids: string; ours: Partial<ComparableAnswer>; because: string }[] = [
+const DIFFERENCES: readonly { ids: string; ours: Partial<ComparableResponse>; because: string }[] = [
   {
     ids: 'A1 B3',
     ours: { status: 200, body: { versions: ['5.0', '5.1', '5.2', '5.3', '5.4', '5.5', '5.6'] } },
@@ -20,12 +20,12 @@ const DIFFERENCES: readonly { ids: string; ours: Partial<ComparableAnswer>; beca
   {
     ids: 'B4 B5 B6 B7 B46 B79',
     ours: { status: 400, body: matching(/^cdi-version \S+ is lower than the minimum allowed version 5\.0$/) },
-    because: 'older versions have other tokens and other answers, and no SDK of today asks for them',
+    because: 'older versions have other tokens and other responses, and no SDK of today asks for them',
   },
   {
     ids: 'B12',
     ours: { status: 400, body: 'cdi-version header is invalid' },
-    because: 'newer Cores answer so, too (A3 check 4)',
+    because: 'newer Cores respond so, too (A3 check 4)',
   },
   {
     ids: 'A27',
@@ -121,7 +121,7 @@ const exchanges = coreExchanges().map((exchange) => ({
   id: `${exchange.part}${exchange.number}`,
   call: `${exchange.request.method} ${exchange.request.path}`,
 }));
-const answers = new Map<string, { recorded: ComparableAnswer; ours: ComparableAnswer }>();
+const responses = new Map<string, { recorded: ComparableResponse; ours: ComparableResponse }>();
 
 /** Plays the whole recording against our core, each request at its recorded second. */
 async function playRecording(): Promise<void> {
@@ -134,7 +134,7 @@ async function playRecording(): Promise<void> {
     core.clock.set(Date.parse(headers['date'] ?? ''));
     const ours = await core.send(replay.requestOf(exchange));
     replay.learn(exchange, ours);
-    answers.set(exchange.id, {
+    responses.set(exchange.id, {
       recorded: replay.comparable(status, headers, body),
       ours: replay.comparable(ours.status, ours.headers, ours.text),
     });
@@ -169,8 +169,8 @@ async function coreWithKeys(
   });
 }
 
-function answersTo(id: string): { recorded: ComparableAnswer; ours: ComparableAnswer } {
-  const found = answers.get(id);
+function responsesTo(id: string): { recorded: ComparableResponse; ours: ComparableResponse } {
+  const found = responses.get(id);
   if (found === undefined) throw new Error(`There is no recorded exchange ${id}`);
   return found;
 }
@@ -189,32 +189,32 @@ describe('the conversation with a real SuperTokens Core 10.1.8, replayed against
   beforeAll(playRecording);
 
   it('is complete', () => {
-    expect(answers.size).toBe(195);
+    expect(responses.size).toBe(195);
   });
 
   it.each(exchanges.filter(({ id }) => !differing.has(id)))(
-    'gives the same answer to $id, $call',
+    'gives the same response to $id, $call',
     ({ id }) => {
-      const { recorded, ours } = answersTo(id);
+      const { recorded, ours } = responsesTo(id);
       expect(ours).toEqual(recorded);
     },
   );
 
   it.each(DIFFERENCES.flatMap(({ ids, ...row }) => ids.split(' ').map((id) => ({ id, ...row }))))(
-    'gives another answer to $id, because $because',
+    'gives another response to $id, because $because',
     ({ id, ours: expected }) => {
-      const { recorded, ours } = answersTo(id);
+      const { recorded, ours } = responsesTo(id);
       expect(ours).toMatchObject(expected);
       expect(ours).not.toEqual(recorded);
     },
   );
 
   it('lists in B113 what the recording lists, but for the sessions that only one of the cores made', () => {
-    const handlesIn = ({ body }: ComparableAnswer): string[] =>
+    const handlesIn = ({ body }: ComparableResponse): string[] =>
       (body as { sessionHandles: string[] }).sessionHandles;
-    const { recorded, ours } = answersTo('B113');
+    const { recorded, ours } = responsesTo('B113');
     const made = (id: string): unknown =>
-      (answersTo(id).recorded.body as { session: { handle: string } }).session.handle;
+      (responsesTo(id).recorded.body as { session: { handle: string } }).session.handle;
     const common = handlesIn(recorded).filter(
       (handle) => !['B4', 'B5', 'B6', 'B7'].map(made).includes(handle),
     );

@@ -15,7 +15,7 @@ import { ADAPTERS, newAdapter } from '../../support/test-application.js';
 import {
   startServedCore,
   withServedCore,
-  type RawAnswer,
+  type RawResponse,
   type RawRequest,
   type ServedCore,
 } from '../../support/served-core.js';
@@ -51,17 +51,17 @@ function without(body: Record<string, unknown>, name: string): Record<string, un
   return Object.fromEntries(Object.entries(body).filter(([key]) => key !== name));
 }
 
-/** An answer in words; its content type, too, where it is not the one that a Core gives to text. */
-function inWords({ status, text, headers }: RawAnswer): string {
+/** A response in words; its content type, too, where it is not the one that a Core gives to text. */
+function inWords({ status, text, headers }: RawResponse): string {
   const type = headers['content-type'];
   return `${status} ${type === TEXT_TYPE ? '' : `(${String(type)}) `}${text}`;
 }
 
 describe.each(ADAPTERS)('the served core on %s', (adapter) => {
   let core: ServedCore;
-  const get = (path: string, headers: Record<string, string> = {}): Promise<RawAnswer> =>
+  const get = (path: string, headers: Record<string, string> = {}): Promise<RawResponse> =>
     core.send({ path, headers: { 'cdi-version': '5.4', ...headers } });
-  const put = (path: string, body: unknown): Promise<RawAnswer> =>
+  const put = (path: string, body: unknown): Promise<RawResponse> =>
     core.send({ method: 'PUT', path, headers: { 'cdi-version': '5.4' }, body: JSON.stringify(body) });
 
   beforeAll(async () => {
@@ -72,12 +72,12 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
   });
 
   describe('over the wire', () => {
-    it('answers in JSON to success and in text to errors, each with a newline at the end', async () => {
-      const answer = await get('/user/id?userId=u');
-      expect(answer.status).toBe(200);
-      expect(answer.headers['content-type']).toBe(JSON_TYPE);
-      expect(answer.text).toBe('{"status":"UNKNOWN_USER_ID_ERROR"}\n');
-      expect(answer.headers['content-length']).toBe('35');
+    it('responds in JSON to success and in text to errors, each with a newline at the end', async () => {
+      const response = await get('/user/id?userId=u');
+      expect(response.status).toBe(200);
+      expect(response.headers['content-type']).toBe(JSON_TYPE);
+      expect(response.text).toBe('{"status":"UNKNOWN_USER_ID_ERROR"}\n');
+      expect(response.headers['content-length']).toBe('35');
       expect(inWords(await get('/user/id'))).toBe("400 Field name 'userId' is missing in GET request\n");
     });
 
@@ -96,7 +96,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       expect(inWords(await core.send({ method, path }))).toBe('405 Method not supported\n');
     });
 
-    it('answers 405 to HEAD without a body', async () => {
+    it('responds with 405 to HEAD without a body', async () => {
       expect(await core.send({ method: 'HEAD', path: '/recipe/session' })).toMatchObject({
         status: 405,
         text: '',
@@ -119,8 +119,8 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
 
     it('ignores capitals and one trailing slash in the path, but not in the query', async () => {
       const { session } = await created(core, {}, '/PUBLIC/Recipe/SESSION/');
-      const answer = await get(`/RECIPE/session?sessionHandle=${session.handle}`);
-      expect(answer.json).toMatchObject({ status: 'OK', sessionHandle: session.handle });
+      const response = await get(`/RECIPE/session?sessionHandle=${session.handle}`);
+      expect(response.json).toMatchObject({ status: 'OK', sessionHandle: session.handle });
       expect((await get(`/recipe/session?sessionHandle=${session.handle.toUpperCase()}`)).json).toEqual({
         status: 'UNAUTHORISED',
         message: 'Session does not exist.',
@@ -137,13 +137,13 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     it('reads a body as UTF-8 where its content type names no charset', async () => {
       const { session } = await created(core, {}, '/recipe/session');
       const data = { text: 'é😀 </script>' };
-      const answer = await core.send({
+      const response = await core.send({
         method: 'PUT',
         path: '/recipe/session/data',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ sessionHandle: session.handle, userDataInDatabase: data }),
       });
-      expect(answer.json).toEqual({ status: 'OK' });
+      expect(response.json).toEqual({ status: 'OK' });
       expect((await get(`/recipe/session/data?sessionHandle=${session.handle}`)).json).toEqual({
         status: 'OK',
         userDataInDatabase: { text: 'é😀 </script>' },
@@ -159,31 +159,34 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       ['bytes that are not UTF-8', Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
       ['unquoted keys, which a Core tolerates', '{userId:"u"}'],
     ])('refuses %s as a body', async (_, body) => {
-      const answer = await core.send({ method: 'POST', path: '/recipe/session', body });
-      expect(inWords(answer)).toBe('400 Invalid Json Input\n');
+      const response = await core.send({ method: 'POST', path: '/recipe/session', body });
+      expect(inWords(response)).toBe('400 Invalid Json Input\n');
     });
 
-    it('answers 413 to a body beyond 1 MiB and goes on serving', async () => {
+    it('responds with 413 to a body beyond 1 MiB and goes on serving', async () => {
       const fits = JSON.stringify(creation({ userDataInDatabase: { x: 'x'.repeat(MAX_BODY_BYTES - 1000) } }));
       expect((await core.send({ method: 'POST', path: '/recipe/session', body: fits })).status).toBe(200);
       const tooLong = Buffer.alloc(MAX_BODY_BYTES + 1, ' ');
-      const answer = await core.send({ method: 'POST', path: '/recipe/session', body: tooLong });
-      expect(inWords(answer)).toBe(`413 The body is longer than ${MAX_BODY_BYTES} bytes\n`);
+      const response = await core.send({ method: 'POST', path: '/recipe/session', body: tooLong });
+      expect(inWords(response)).toBe(`413 The body is longer than ${MAX_BODY_BYTES} bytes\n`);
       expect((await get('/user/id?userId=u')).status).toBe(200);
     });
 
     it('survives a body that is nested without end', async () => {
       const body = JSON.stringify(creation({ userDataInDatabase: { deep: 0 } }));
       const deep = body.replace('0', '['.repeat(400_000) + ']'.repeat(400_000));
-      const answer = await core.send({ method: 'POST', path: '/recipe/session', body: deep });
-      expect(inWords(answer)).toBe('400 Invalid Json Input\n');
+      const response = await core.send({ method: 'POST', path: '/recipe/session', body: deep });
+      expect(inWords(response)).toBe('400 Invalid Json Input\n');
       expect((await get('/user/id?userId=u')).status).toBe(200);
     });
   });
 
   describe('a web page that a developer opens', () => {
     const body = JSON.stringify(creation({ userId: 'victim' }));
-    const attack = (headers: Record<string, string>, changes: Partial<RawRequest> = {}): Promise<RawAnswer> =>
+    const attack = (
+      headers: Record<string, string>,
+      changes: Partial<RawRequest> = {},
+    ): Promise<RawResponse> =>
       core.send({ method: 'POST', path: '/recipe/session', headers, body, isTyped: false, ...changes });
     const handlesOfVictim = async (): Promise<unknown> =>
       (await get('/recipe/session/user?userId=victim')).json;
@@ -210,9 +213,11 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       const paths = ['/recipe/session/user?userId=victim', '/.well-known/jwks.json', '/hello', '/none'];
       for (const path of paths) {
         for (const headers of [{ host: 'evil.example' }, { origin: 'https://evil.example' }]) {
-          const answer = await core.send({ path, headers });
-          expect(answer.status).toBe(403);
-          expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+          const response = await core.send({ path, headers });
+          expect(response.status).toBe(403);
+          expect(Object.keys(response.headers).filter((name) => name.startsWith('access-control'))).toEqual(
+            [],
+          );
         }
       }
       const preflight = { origin: 'https://evil.example', 'access-control-request-method': 'POST' };
@@ -229,15 +234,15 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       socket.write(
         'GET /hello HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
       );
-      const [answer] = (await once(socket, 'data')) as [Buffer];
-      expect(answer.toString()).toMatch(/^HTTP\/1\.1 40[03] /);
+      const [response] = (await once(socket, 'data')) as [Buffer];
+      expect(response.toString()).toMatch(/^HTTP\/1\.1 40[03] /);
       socket.destroy();
     });
 
     it('does not reach a core with keys or behind a proxy either, whose own names are served', async () => {
       const options = { apiKeys: [KEY], hostNames: ['core.internal'] };
       await withServedCore({ adapter, options }, async (keyed) => {
-        const named = (host: string, more = {}): Promise<RawAnswer> =>
+        const named = (host: string, more = {}): Promise<RawResponse> =>
           keyed.send({ path: '/recipe/session/user?userId=u', headers: { host, 'api-key': KEY, ...more } });
         expect((await named('core.internal:443')).status).toBe(200);
         expect((await named('localhost')).status).toBe(200);
@@ -266,20 +271,20 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
 
     it('refuses a version beyond the newest (C148)', async () => {
       for (const version of ['234243', '5.7', '5.10', '5.4.1']) {
-        const answer = await get('/user/id?userId=u', { 'cdi-version': version });
-        expect(inWords(answer)).toBe(`400 cdi-version ${version} not supported\n`);
+        const response = await get('/user/id?userId=u', { 'cdi-version': version });
+        expect(inWords(response)).toBe(`400 cdi-version ${version} not supported\n`);
       }
     });
 
     it('refuses a version that equals a known one but is spelled otherwise', async () => {
-      const answer = await get('/user/id?userId=u', { 'cdi-version': '5.4.0' });
-      expect(inWords(answer)).toBe('400 cdi-version 5.4.0 not supported\n');
+      const response = await get('/user/id?userId=u', { 'cdi-version': '5.4.0' });
+      expect(inWords(response)).toBe('400 cdi-version 5.4.0 not supported\n');
       expect((await get('/apiversion', { 'cdi-version': '5.4.0' })).status).toBe(200);
     });
 
     it('keeps to the versions of its options: the newest is the maximum, the oldest the minimum (C149 C150)', async () => {
       await withServedCore({ adapter, options: { versions: ['5.3', '5.1', '5.2'] } }, async (some) => {
-        const ask = async (version: string): Promise<RawAnswer> =>
+        const ask = async (version: string): Promise<RawResponse> =>
           some.send({ path: '/user/id?userId=u', headers: { 'cdi-version': version } });
         expect((await some.send({ path: '/apiversion' })).json).toEqual({ versions: ['5.1', '5.2', '5.3'] });
         expect(inWords(await ask('5.4'))).toBe('400 cdi-version 5.4 not supported\n');
@@ -295,7 +300,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
 
   describe('API keys', () => {
     let locked: ServedCore;
-    const ask = (request: RawRequest): Promise<RawAnswer> => locked.send(request);
+    const ask = (request: RawRequest): Promise<RawResponse> => locked.send(request);
 
     beforeAll(async () => {
       locked = await startServedCore({ adapter, options: { apiKeys: [KEY, OTHER_KEY] } });
@@ -350,13 +355,13 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     });
 
     it('looks at the key before the version, the method and the body', async () => {
-      const answer = await ask({
+      const response = await ask({
         method: 'PATCH',
         path: '/recipe/session',
         headers: { 'cdi-version': 'abc' },
         body: 'x',
       });
-      expect(inWords(answer)).toBe('401 Invalid API key\n');
+      expect(inWords(response)).toBe('401 Invalid API key\n');
     });
 
     it.each([
@@ -389,7 +394,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       const { accessToken, refreshToken, session } = (
         await locked.post('/recipe/session', creation(), headers)
       ).json as Created;
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         [
           '/recipe/session/user?userId=user-1',
           `/recipe/session?sessionHandle=${session.handle}`,
@@ -397,7 +402,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
           `/recipe/jwt/data?sessionHandle=${session.handle}`,
         ].map((path) => ask({ path, headers })),
       );
-      const text = answers.map((answer) => answer.text).join('');
+      const text = responses.map((response) => response.text).join('');
       expect(text).toContain(session.handle);
       expect(text).not.toContain(accessToken.token);
       expect(text).not.toContain(refreshToken.token.slice(0, 40));
@@ -420,9 +425,9 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       await withServedCore({ adapter, options: { basePath } }, async (moved) => {
         for (const path of inside) expect(inWords(await moved.send({ path }))).toBe('200 Hello\n');
         for (const path of outside) {
-          const answer = await moved.send({ path });
-          expect(answer.status).toBe(404);
-          expect(answer.headers['content-type']).toMatch(/^application\/json/); // the application's own answer
+          const response = await moved.send({ path });
+          expect(response.status).toBe(404);
+          expect(response.headers['content-type']).toMatch(/^application\/json/); // the application's own response
         }
         expect(inWords(await moved.send({ path: `${inside[0]}/none` }))).toBe('404 Not found\n');
       });
@@ -500,13 +505,13 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       async (claim) => {
         const { accessToken, session } = await created(core, { userDataInJWT: { kept: 1 } });
         const userDataInJWT = { [claim]: 'x' };
-        const answers = [
+        const responses = [
           await core.post('/recipe/session', creation({ userDataInJWT })),
           await core.post('/recipe/session/regenerate', { accessToken: accessToken.token, userDataInJWT }),
           await put('/recipe/jwt/data', { sessionHandle: session.handle, userDataInJWT }),
         ];
-        for (const answer of answers) {
-          expect(inWords(answer)).toBe('400 The user payload contains protected field\n');
+        for (const response of responses) {
+          expect(inWords(response)).toBe('400 The user payload contains protected field\n');
         }
         expect((await get(`/recipe/jwt/data?sessionHandle=${session.handle}`)).json).toEqual({
           status: 'OK',
@@ -608,7 +613,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     it('reports only what existed, and nothing at the second time (C116 C117)', async () => {
       const [first, second] = [await created(core), await created(core)].map(({ session }) => session.handle);
       await core.post('/recipe/session/remove', { sessionHandles: [second] });
-      const remove = (): Promise<RawAnswer> =>
+      const remove = (): Promise<RawResponse> =>
         core.post('/recipe/session/remove', { sessionHandles: [first, second, 'nope'] });
       expect((await remove()).json).toEqual({ status: 'OK', sessionHandlesRevoked: [first] });
       expect((await remove()).json).toEqual({ status: 'OK', sessionHandlesRevoked: [] });
@@ -626,9 +631,9 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     it.each(['revokeAcrossAllTenants', 'revokeSessionsForLinkedAccounts'])(
       'refuses %s together with handles (C120)',
       async (flag) => {
-        const answer = await core.post('/recipe/session/remove', { sessionHandles: [], [flag]: true });
-        expect(answer.status).toBe(400);
-        expect(answer.text).toMatch(/^Invalid JSON input/);
+        const response = await core.post('/recipe/session/remove', { sessionHandles: [], [flag]: true });
+        expect(response.status).toBe(400);
+        expect(response.text).toMatch(/^Invalid JSON input/);
       },
     );
 
@@ -651,11 +656,11 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
 
   describe('keys and JWTs', () => {
     it('publishes both keys, to be kept until the next one appears, and nothing private', async () => {
-      const answer = await get('/.well-known/jwks.json');
-      const { keys } = answer.json as { keys: Record<string, string>[] };
+      const response = await get('/.well-known/jwks.json');
+      const { keys } = response.json as { keys: Record<string, string>[] };
       expect(keys.map(({ kid }) => kid)).toEqual([DYNAMIC_TEST_KID, STATIC_TEST_KID]);
       for (const key of keys) expect(Object.keys(key).sort()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
-      expect(answer.headers['cache-control']).toBe('max-age=594740, must-revalidate');
+      expect(response.headers['cache-control']).toBe('max-age=594740, must-revalidate');
       expect((await get('/recipe/jwt/jwks')).json).toEqual({ status: 'OK', keys });
     });
 
@@ -676,9 +681,9 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     });
 
     it.each(['HS256', 'rs512', 'none'])('does not sign with %s (C139)', async (algorithm) => {
-      const answer = await core.post('/recipe/jwt', { ...jwt(), algorithm });
-      expect(answer.status).toBe(200);
-      expect(answer.json).toEqual({ status: 'UNSUPPORTED_ALGORITHM_ERROR' });
+      const response = await core.post('/recipe/jwt', { ...jwt(), algorithm });
+      expect(response.status).toBe(200);
+      expect(response.json).toEqual({ status: 'UNSUPPORTED_ALGORITHM_ERROR' });
     });
 
     it.each([0, -1, 0.5])('refuses a validity of %d (C140)', async (validity) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CoreUnavailableError, remoteCore, SessionEvents } from 'nest-sessions';
 import { TestClock } from '../../../lib/testing/test-clock.js';
-import type { Answer } from '../../support/http-client.js';
+import type { ClientResponse } from '../../support/http-client.js';
 import type { SessionClient } from '../../support/session-client.js';
 import { startServedCore, withServedCore } from '../../support/served-core.js';
 import { ADAPTERS, TestApplication } from '../../support/test-application.js';
@@ -17,7 +17,7 @@ const STORE_CALLS = [
   'deleteSessions',
 ];
 
-const FLOWS: Record<string, (client: SessionClient) => Promise<Answer>> = {
+const FLOWS: Record<string, (client: SessionClient) => Promise<ClientResponse>> = {
   'signing in': (client) => client.post('/login', { userId: 'user-1' }),
   refreshing: (client) => client.refresh(),
   'a route that asks the database': (client) => client.get('/checked'),
@@ -26,7 +26,7 @@ const FLOWS: Record<string, (client: SessionClient) => Promise<Answer>> = {
 
 describe.each(ADAPTERS)('an application whose core is served by %s', (adapter) => {
   it.each(Object.entries(FLOWS))(
-    'answers 503 with Retry-After while the store of that core is gone, and serves afterwards: %s (S030 S096)',
+    'responds with 503 and Retry-After while the store of that core is gone, and serves afterwards: %s (S030 S096)',
     async (_flow, act) => {
       const { store, failing } = await watchedStore();
       const clock = new TestClock(TEST_START_MS);
@@ -39,10 +39,10 @@ describe.each(ADAPTERS)('an application whose core is served by %s', (adapter) =
             const client = await signedIn();
             for (const call of STORE_CALLS) failing.add(call);
             for (let attempt = 0; attempt < 3; attempt++) {
-              const answer = await act(client);
-              expect(`${answer.status} ${answer.text}`).toBe('503 {"message":"service unavailable"}');
-              expect(answer.header('retry-after')).toBe('1');
-              expect(tokenTraffic(answer)).toEqual(NOTHING);
+              const response = await act(client);
+              expect(`${response.status} ${response.text}`).toBe('503 {"message":"service unavailable"}');
+              expect(response.header('retry-after')).toBe('1');
+              expect(tokenTraffic(response)).toEqual(NOTHING);
             }
             failing.clear();
             expect([200, 201]).toContain((await act(client)).status);

@@ -22,13 +22,13 @@ describe('the sample with a fleet', () => {
       });
     const signedIn = await call(ports[0], 'POST', '/sign-in');
     const token = signedIn.headers.get('st-access-token') ?? '';
-    const answers = async () => Promise.all(ports.map(async (port) => call(port, 'GET', '/me', token)));
-    const before = await answers();
+    const responses = async () => Promise.all(ports.map(async (port) => call(port, 'GET', '/me', token)));
+    const before = await responses();
     expect(before.map(({ status }) => status)).toEqual([200, 200, 200]);
     expect(before.map(({ headers }) => headers.get('x-instance'))).toEqual(['A', 'B', 'C']);
     expect(before.map(({ headers }) => headers.get('x-feed'))).toEqual(['polling', 'polling', 'polling']);
     expect(await (await call(ports[1], 'POST', '/end-everywhere', token)).json()).toEqual({ ended: 1 });
-    while ((await answers()).some(({ status }) => status !== 401));
+    while ((await responses()).some(({ status }) => status !== 401));
   });
 
   it('names the stores that it knows', async () => {

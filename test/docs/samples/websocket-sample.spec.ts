@@ -6,7 +6,7 @@ import { ADAPTERS, type Adapter } from '../../support/adapters.js';
 import { HttpClient } from '../../support/http-client.js';
 import { SessionClient } from '../../support/session-client.js';
 
-/** What a page of the sample does, without a browser. */
+/** A page of the sample, without a browser. */
 class Page {
   readonly client: SessionClient;
   private socket: Socket | undefined;

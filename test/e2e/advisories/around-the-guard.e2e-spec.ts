@@ -46,10 +46,10 @@ describe.each(ADAPTERS)('ways around a guard on %s', (adapter) => {
     ]; // prettier-ignore
     const statuses = new Set<number>();
     for (const path of spellings) {
-      const answer = await application.send({ path });
-      statuses.add(answer.status);
-      expect(answer.text).not.toContain('userId');
-      expect([path, [400, 401, 404].includes(answer.status)]).toEqual([path, true]);
+      const response = await application.send({ path });
+      statuses.add(response.status);
+      expect(response.text).not.toContain('userId');
+      expect([path, [400, 401, 404].includes(response.status)]).toEqual([path, true]);
     }
     expect(statuses).toContain(401); // some of them do reach the handler's guard
   });
@@ -59,9 +59,14 @@ describe.each(ADAPTERS)('ways around a guard on %s', (adapter) => {
     const body = { userId: 'victim', user: { id: 'victim' }, session: { userId: 'victim' } };
     const headers = { 'x-user-id': 'victim', 'user-id': 'victim', 'st-auth-mode': 'header' };
     for (const path of ['/auth/session/refresh', '/auth/signout', '/auth/session', '/auth/session/create']) {
-      const answer = await application.send({ method: 'POST', path: `${path}?userId=victim`, headers, body });
-      expect([401, 404]).toContain(answer.status);
-      expect(answer.header('st-access-token') ?? '').toBe(''); // emptied at most
+      const response = await application.send({
+        method: 'POST',
+        path: `${path}?userId=victim`,
+        headers,
+        body,
+      });
+      expect([401, 404]).toContain(response.status);
+      expect(response.header('st-access-token') ?? '').toBe(''); // emptied at most
     }
     expect(store.size).toBe(before);
     const signIn = await application.send({
@@ -87,8 +92,8 @@ describe.each(ADAPTERS)('ways around a guard on %s', (adapter) => {
   it('CVE-2015-5963: signing out without a session stores nothing and sets no cookie', async () => {
     const before = store.size;
     for (let i = 0; i < 100; i++) {
-      const answer = await application.send({ method: 'POST', path: '/auth/signout' });
-      expect([answer.status, answer.lines('set-cookie')]).toEqual([401, []]);
+      const response = await application.send({ method: 'POST', path: '/auth/signout' });
+      expect([response.status, response.lines('set-cookie')]).toEqual([401, []]);
     }
     expect(store.size).toBe(before);
   });

@@ -91,12 +91,12 @@ describe.each(ADAPTERS)('forged access tokens on %s', (adapter) => {
 
   it.each(FORGERIES)('%s', async (_advisory, tokens) => {
     for (const token of tokens) {
-      const answers = [
+      const responses = [
         await bearer(token),
         await application.send({ path: '/me', headers: { cookie: `sAccessToken=${token}` } }),
       ];
-      for (const answer of answers)
-        expect([answer.status, token.slice(0, 20)]).toEqual([401, token.slice(0, 20)]);
+      for (const response of responses)
+        expect([response.status, token.slice(0, 20)]).toEqual([401, token.slice(0, 20)]);
       expect((await bearer(token, '/optional')).body).not.toMatchObject({ userId: expect.anything() });
     }
   });

@@ -85,9 +85,9 @@ describe('a copied access token', () => {
       const { sessions, send } = await TestApplication.on('express')
         .with({ core: remoteCore({ connectionURI: core.uri }) })
         .start();
-      const answer = await send({ path: '/checked', headers: { authorization: `Bearer ${presented}` } });
-      expect(answer.status).toBe(200);
-      expect(answer.header('st-access-token')).toBe(isHandedOut ? longer : undefined);
+      const response = await send({ path: '/checked', headers: { authorization: `Bearer ${presented}` } });
+      expect(response.status).toBe(200);
+      expect(response.header('st-access-token')).toBe(isHandedOut ? longer : undefined);
       const held = await sessions.getSessionWithoutRequestResponse({
         accessToken: presented,
         checkDatabase: true,
@@ -126,8 +126,8 @@ describe('sessions of two tenants', () => {
       ]);
       const [id = ''] = a.session.handle.split('_');
       for (const handle of [id, `${id}_tb`, `${id}_public`, `${id}_ta_tb`, `${a.session.handle}_tb`]) {
-        const answer = await send({ path: `/tb/recipe/session?sessionHandle=${handle}` });
-        expect(answer.json).toMatchObject({ status: 'UNAUTHORISED' });
+        const response = await send({ path: `/tb/recipe/session?sessionHandle=${handle}` });
+        expect(response.json).toMatchObject({ status: 'UNAUTHORISED' });
         expect((await post('/tb/recipe/session/remove', { sessionHandles: [handle] })).json).toMatchObject({
           sessionHandlesRevoked: [],
         });
@@ -183,8 +183,8 @@ describe('the API key of a served core', () => {
           for (const version of VERSIONS) {
             for (const ending of ['', '/']) {
               const headers = version === undefined ? {} : { 'cdi-version': version };
-              const answer = await send({ method, path: `${prefix}${bare}${ending}?${query}`, headers });
-              seen.add(`${answer.status} ${answer.text.trim()}`);
+              const response = await send({ method, path: `${prefix}${bare}${ending}?${query}`, headers });
+              seen.add(`${response.status} ${response.text.trim()}`);
             }
           }
         }
@@ -226,8 +226,8 @@ describe('the end of a session that is stored', () => {
       expect(await refresh(core, token)).toMatchObject({ status: 'UNAUTHORISED' });
     }
     for (const checkDatabase of [true, false]) {
-      const answer = await verify(core, child.accessToken.token, { checkDatabase });
-      expect(answer).toMatchObject({ status: 'UNAUTHORISED' });
+      const response = await verify(core, child.accessToken.token, { checkDatabase });
+      expect(response).toMatchObject({ status: 'UNAUTHORISED' });
     }
     expect(await core.getSessionInformation(handle)).toBeUndefined();
     expect(await core.updateSessionData(handle, { a: 1 })).toBe(false);

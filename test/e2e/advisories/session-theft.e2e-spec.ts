@@ -47,12 +47,12 @@ describe.each(ADAPTERS)('sessions in the wrong hands on %s', (adapter) => {
       expect((await leftBehind.copy().send({ method, path })).status).toBe(401);
     }
     const mixed = `sAccessToken=${next.cookie('sAccessToken')}; sRefreshToken=${leftBehind.cookie('sRefreshToken')}`;
-    const answer = await application.send({
+    const response = await application.send({
       method: 'POST',
       path: '/auth/session/refresh',
       headers: { cookie: mixed },
     });
-    expect(answer.status).toBe(401);
+    expect(response.status).toBe(401);
     expect((await next.refresh()).status).toBe(200);
     expect(next.front.uid).toBe('next');
   });

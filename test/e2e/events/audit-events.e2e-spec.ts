@@ -15,7 +15,7 @@ const SOURCE = { ip: '127.0.0.1', userAgent: 'Tester/1.0' };
 const USER = { userId: 'user-1', recipeUserId: 'user-1', tenantId: 'public' };
 const WITH_USER = { ...TIME, ...SOURCE, ...USER, sessionHandle: expect.any(String) };
 
-/** What each record holds, and nothing else. */
+/** The members that each record holds; it has no others. */
 const SCHEMA: Readonly<Record<EventType, object>> = {
   'session.created': WITH_USER,
   'session.refreshed': WITH_USER,

@@ -128,7 +128,7 @@ async function liveThrough(
   for (const mode of ['cookie', 'header'] as const) {
     const user = client(mode);
     const go = async (path: string, method = 'GET', headers: Record<string, string> = {}): Promise<void> => {
-      sinks.noteAnswer(await user.send({ path, method, headers: { ...extra, ...headers } }));
+      sinks.noteResponse(await user.send({ path, method, headers: { ...extra, ...headers } }));
       canaries.addTokensOf(user);
     };
     const signIn = async (): Promise<void> => {
@@ -153,9 +153,9 @@ async function liveThrough(
     for (const token of forgedTokens(accessToken)) {
       canaries.add('forged token', token.split('.').at(-1));
       const headers = { ...extra, authorization: `Bearer ${token}` };
-      sinks.noteAnswer(await http.send({ path: '/me', headers }));
-      sinks.noteAnswer(await http.send({ path: REFRESH, method: 'POST', headers }));
-      sinks.noteAnswer(
+      sinks.noteResponse(await http.send({ path: '/me', headers }));
+      sinks.noteResponse(await http.send({ path: REFRESH, method: 'POST', headers }));
+      sinks.noteResponse(
         await http.send({ path: '/me', headers: { cookie: `sAccessToken=${token}; other=${COOKIE}` } }),
       );
       await sinks.noteErrorOf(sessions.getSessionWithoutRequestResponse({ accessToken: token }));
@@ -165,9 +165,9 @@ async function liveThrough(
     }
     const cookie = `sAccessToken=${accessToken}; sAccessToken=${accessToken}; sRefreshToken=${FORGED}; sRefreshToken=${FORGED}`;
     for (const path of ['/me', REFRESH]) {
-      sinks.noteAnswer(await http.send({ path, method: 'POST', headers: { ...extra, cookie } }));
+      sinks.noteResponse(await http.send({ path, method: 'POST', headers: { ...extra, cookie } }));
     }
-    sinks.noteAnswer(await early.refresh(extra)); // the session of the first sign-in may have ended
+    sinks.noteResponse(await early.refresh(extra)); // the session of the first sign-in may have ended
     clock.advanceSeconds(2 * 3600);
     await go('/me');
     await sinks.noteErrorOf(sessions.getSessionWithoutRequestResponse({ accessToken }));
@@ -177,7 +177,7 @@ async function liveThrough(
     await go(REFRESH, 'POST');
     await go('/me');
     clock.advanceSeconds(60); // no grace for a thief
-    sinks.noteAnswer(await thief.refresh(extra));
+    sinks.noteResponse(await thief.refresh(extra));
   }
   await application.app.get(SessionEvents).delivered();
 }
@@ -192,7 +192,7 @@ async function findings(evidence: Readonly<Record<string, RegExp>>): Promise<str
   return [...silent.map(([sink, pattern]) => `${sink}: nothing of ${pattern}`), ...found];
 }
 
-/** What a run must have written at least, so that silence means something. */
+/** The least that a run must have written, so that silence means something. */
 const EVIDENCE = {
   log: /UnauthorisedError/,
   warnings: /A listener of session events failed/,
@@ -201,7 +201,7 @@ const EVIDENCE = {
   metrics: /nest_sessions\.refusals/,
   channels: /session\.refused[^]*core\.call:asyncEnd/,
   errors: /TryRefreshTokenError/,
-  answers: /unauthorised/,
+  responses: /unauthorised/,
   container: /sessionHandle/,
 };
 
@@ -291,9 +291,9 @@ describe('a core that repeats what it was sent (S103)', () => {
           app.get(SessionEvents).stream.subscribe((event) => sinks.note('events', event));
           const headers = { 'anti-csrf': 'canary-anti-csrf' };
           const refreshing = { ...headers, authorization: `Bearer ${refreshToken}` };
-          sinks.noteAnswer(await http.send({ path: REFRESH, method: 'POST', headers: refreshing }));
+          sinks.noteResponse(await http.send({ path: REFRESH, method: 'POST', headers: refreshing }));
           const verifying = { ...headers, authorization: `Bearer ${accessToken}` };
-          sinks.noteAnswer(await http.send({ path: '/checked', headers: verifying }));
+          sinks.noteResponse(await http.send({ path: '/checked', headers: verifying }));
           await sinks.noteErrorOf(
             sessions.refreshSessionWithoutRequestResponse({
               refreshToken,
@@ -311,6 +311,6 @@ describe('a core that repeats what it was sent (S103)', () => {
     } finally {
       await core.kill();
     }
-    expect(await findings({ errors: /Core|Session/, answers: /message/ })).toEqual([]);
+    expect(await findings({ errors: /Core|Session/, responses: /message/ })).toEqual([]);
   });
 });

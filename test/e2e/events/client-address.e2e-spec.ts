@@ -38,8 +38,8 @@ async function startBehind(adapter: Adapter, proxies: TrustedProxies) {
   const events: SessionEvent[] = [];
   app.get(SessionEvents).stream.subscribe((event) => events.push(event));
   return async (headers: Record<string, string | string[]>): Promise<string | undefined> => {
-    const answer = await http.send({ method: 'POST', path: '/login', headers, body: { userId: 'user-1' } });
-    expect(answer.status).toBe(201);
+    const response = await http.send({ method: 'POST', path: '/login', headers, body: { userId: 'user-1' } });
+    expect(response.status).toBe(201);
     const [event] = events.splice(0);
     if (event?.type !== 'session.created') throw new Error('No session was created');
     return event.ip;

@@ -21,13 +21,13 @@ const REFUSED: RateLimitDecision = { allowed: false, retryAfterSec: 12.2 };
 
 type RateLimit = NonNullable<SessionModuleOptions['rateLimit']>;
 
-/** A limiter whose answers a test decides, and what it was asked. */
+/** A limiter whose decisions a test makes, and what it was asked. */
 function scriptedLimiter() {
   const asked: Omit<RateLimitedAttempt, 'userContext'>[] = [];
-  const state = { answer: { allowed: true } as RateLimitDecision };
+  const state = { decision: { allowed: true } as RateLimitDecision };
   const limiter: RateLimiter = ({ userContext: _context, ...attempt }) => {
     asked.push(attempt);
-    return state.answer;
+    return state.decision;
   };
   return { limiter, asked, state };
 }
@@ -46,7 +46,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
       const { signedIn, events } = await TestApplication.on(adapter).with({ rateLimit: { limiter } }).start();
       const user = await signedIn(mode);
       const before = [user.cookie('sRefreshToken'), user.refreshToken, user.frontToken];
-      state.answer = REFUSED;
+      state.decision = REFUSED;
       const refused = await user.refresh();
       expect(refused.status).toBe(429);
       expect(refused.body).toEqual({ message: 'too many requests' });
@@ -56,7 +56,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
       }
       expect([user.cookie('sRefreshToken'), user.refreshToken, user.frontToken]).toEqual(before);
       expect((await user.get('/me')).status).toBe(200);
-      state.answer = { allowed: true };
+      state.decision = { allowed: true };
       expect((await user.refresh()).status).toBe(200);
       expect(events.map(({ type }) => type)).toEqual(['session.created', 'session.refreshed']);
     });
@@ -88,7 +88,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
         ipGroup: '127.0.0.1',
       };
       expect(asked).toEqual([attempt]);
-      state.answer = REFUSED;
+      state.decision = REFUSED;
       const refused = await user.get('/me');
       expect(refused.status).toBe(429);
       expect(refused.header('retry-after')).toBe('13');
@@ -141,7 +141,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
     expect(await attempt({ perSession: 3 })).toEqual([401, 401, 401, 429, 200, 200, 200]);
   });
 
-  it('a burst of refreshes gets exactly as many answers as the limiter allows', async () => {
+  it('a burst of refreshes gets exactly as many successes as the limiter allows', async () => {
     const clock = new TestClock(TEST_START_MS);
     const limiter = countingLimiter({ windowSec: 60, refresh: { perSession: 5 }, clock });
     const { signedIn } = await TestApplication.on(adapter)
@@ -165,7 +165,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
       },
     ],
     ['rejects', async () => Promise.reject(new Error('no connection to the counters'))],
-    ['never answers', async () => new Promise<never>(() => undefined)],
+    ['never responds', async () => new Promise<never>(() => undefined)],
     ['gives no decision', (() => undefined) as unknown as RateLimiter],
     ['refuses without a time', () => ({ allowed: false, retryAfterSec: Number.NaN })],
   ])(
@@ -204,7 +204,7 @@ describe('limiting attempts without HTTP (S101)', () => {
       .start();
     const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
     const { refreshToken = '', accessToken } = session.getAllSessionTokensDangerously();
-    state.answer = REFUSED;
+    state.decision = REFUSED;
     const refreshing = sessions.refreshSessionWithoutRequestResponse({ refreshToken });
     await expect(refreshing).rejects.toThrow(RateLimitedError);
     await expect(refreshing).rejects.toMatchObject({ retryAfterSec: 12.2 });
@@ -228,7 +228,7 @@ describe('limiting attempts without HTTP (S101)', () => {
     },
   );
 
-  it('costs the store and the application nothing where the answer is no', async () => {
+  it('costs the store and the application nothing where the limiter refuses', async () => {
     const { limiter, asked, state } = scriptedLimiter();
     const { store, calls } = await watchedStore();
     const linked: string[] = [];
@@ -247,7 +247,7 @@ describe('limiting attempts without HTTP (S101)', () => {
     const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
     const { refreshToken = '' } = session.getAllSessionTokensDangerously();
     const refresh = async () => sessions.refreshSessionWithoutRequestResponse({ refreshToken });
-    state.answer = REFUSED;
+    state.decision = REFUSED;
     calls.length = linked.length = 0;
     await expect(refresh()).rejects.toThrow(RateLimitedError);
     expect([calls, linked]).toEqual([[], []]);

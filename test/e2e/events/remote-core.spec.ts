@@ -3,7 +3,7 @@ import { CoreError, remoteCore, SessionEvents, type SessionEvent } from 'nest-se
 import { FOREIGN_TEST_KEY } from '../../fixtures/signing-keys.js';
 import { TestApplication } from '../../support/test-application.js';
 import { TEST_START_MS } from '../../support/embedded.js';
-import { FakeCore, GOOD_ANSWERS, sendJson, sendText } from '../../support/fake-core.js';
+import { FakeCore, GOOD_RESPONSES, sendJson, sendText } from '../../support/fake-core.js';
 import { publicJwkOf } from '../../fixtures/key-set.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../../fixtures/made-tokens.js';
 import { TelemetrySdk } from '../../support/telemetry-sdk.js';
@@ -50,17 +50,17 @@ describe('the events of a remote core (S104)', () => {
     ]);
   });
 
-  it('is not an outage where it refuses, or answers nonsense', async () => {
+  it('is not an outage where it refuses, or returns nonsense', async () => {
     const { sessions, events } = await TestApplication.withoutServer().with(options()).start();
-    for (const answer of [sendText(400, 'no'), sendText(500, 'no'), sendJson({ status: 'WHAT' })]) {
-      core.on('/recipe/session', answer);
+    for (const response of [sendText(400, 'no'), sendText(500, 'no'), sendJson({ status: 'WHAT' })]) {
+      core.on('/recipe/session', response);
       await expect(sessions.getSessionInformation('any')).rejects.toThrow(CoreError);
     }
     expect(typesOf(events)).toEqual([]);
   });
 
   it('is that it signs by a new key', async () => {
-    const { keys } = GOOD_ANSWERS.keys as unknown as { keys: { kid: string }[] };
+    const { keys } = GOOD_RESPONSES.keys as unknown as { keys: { kid: string }[] };
     const kid = `d-${TEST_START_MS + 1000}`;
     const { sessions, clock, events, get } = await TestApplication.withoutServer().with(options()).start();
     const verify = async (by: string): Promise<unknown> =>

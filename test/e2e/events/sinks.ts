@@ -4,11 +4,11 @@ import { jest } from '@jest/globals';
 import type { CallHandler, ExecutionContext, LoggerService, NestInterceptor, Provider } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { catchError, throwError, type Observable } from 'rxjs';
-import type { Answer } from '../../support/http-client.js';
+import type { ClientResponse } from '../../support/http-client.js';
 import { ProcessWarnings } from '../../support/process-warnings.js';
 import { TelemetrySdk } from '../../support/telemetry-sdk.js';
 
-/** Whatever hangs on a value: hidden properties, causes, stacks, JSON. */
+/** Returns all that hangs on a value: hidden properties, causes, stacks, JSON. */
 export function everythingOf(value: unknown): string {
   const shown = inspect(value, { depth: 12, showHidden: true, maxStringLength: null, maxArrayLength: null });
   return `${shown}\n${jsonOf(value)}\n${value instanceof Error ? everythingOf(value.cause) : ''}`;
@@ -78,14 +78,14 @@ export class Sinks {
     }
   }
 
-  /** A refusal: its body, and where tokens would travel. Good answers carry tokens, and what handlers say, by design. */
-  noteAnswer(answer: Answer): void {
-    if (answer.status < 400) return;
+  /** A refusal: its body, and where tokens would travel. Good responses carry tokens, and what handlers say, by design. */
+  noteResponse(response: ClientResponse): void {
+    if (response.status < 400) return;
     const headers = ['set-cookie', 'front-token', 'st-access-token', 'st-refresh-token', 'anti-csrf'];
-    this.note('answers', answer.text, ...headers.flatMap((name) => answer.lines(name)));
+    this.note('responses', response.text, ...headers.flatMap((name) => response.lines(name)));
   }
 
-  /** What every sink holds now, by its name. */
+  /** The content of every sink, by its name. */
   async read(): Promise<ReadonlyMap<string, string>> {
     for (const { text } of this.warnings.noted.splice(0)) this.note('warnings', text);
     for (const span of this.sdk.takeSpans()) {
@@ -95,7 +95,7 @@ export class Sinks {
     return this.texts;
   }
 
-  /** Sees what handlers throw before anybody answers it. */
+  /** Sees what handlers throw before a filter handles it. */
   get interceptor(): Provider {
     return { provide: APP_INTERCEPTOR, useValue: new ErrorNotes(this) };
   }

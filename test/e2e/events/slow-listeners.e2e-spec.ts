@@ -52,7 +52,7 @@ describe.each(ADAPTERS)('a request on %s (S105)', (adapter) => {
     }
   });
 
-  it('has its answer on the way before a slow listener begins', async () => {
+  it('has its response on the way before a slow listener begins', async () => {
     const steps: string[] = [];
     const handlers = {
       guarded: {

@@ -62,10 +62,10 @@ describe.each(ADAPTERS)('the absolute end of a session on %s', (adapter) => {
   it('caps the access token, the front token and the refresh cookie', async () => {
     const { client } = await starter({ absoluteSec: 600 }).start();
     const visitor = client();
-    const answer = await visitor.login();
+    const response = await visitor.login();
     const end = TEST_START_MS + 600_000;
     expect(visitor.front).toMatchObject({ ate: end, up: { exp: end / 1000, session_expiry: end / 1000 } });
-    expect(answer.setCookie('sRefreshToken')?.expires).toBe(new Date(end).toUTCString());
+    expect(response.setCookie('sRefreshToken')?.expires).toBe(new Date(end).toUTCString());
   });
 
   it('is another one where a sign-in says so: remembered or not', async () => {
@@ -165,9 +165,9 @@ describe.each(ADAPTERS)('the absolute end of a session whose core knows nothing 
     }
     clock.set(TEST_START_MS + 60_000);
     for (const path of ['/me', '/optional', '/me']) {
-      const answer = await send({ path, headers });
-      expect({ path, status: answer.status }).toEqual({ path, status: 401 });
-      expect(answer.header('front-token')).toBe('remove');
+      const response = await send({ path, headers });
+      expect({ path, status: response.status }).toEqual({ path, status: 401 });
+      expect(response.header('front-token')).toBe('remove');
     }
   });
 
@@ -181,9 +181,9 @@ describe.each(ADAPTERS)('the absolute end of a session whose core knows nothing 
     expect((await client.refresh()).status).toBe(200);
     clock.advanceSeconds(1);
     expect(store.size).toBe(1);
-    const answer = await client.refresh();
-    expect(answer.status).toBe(401);
-    expect(answer.header('front-token')).toBe('remove');
+    const response = await client.refresh();
+    expect(response.status).toBe(401);
+    expect(response.header('front-token')).toBe('remove');
     expect(store.size).toBe(0);
     await app.get(SessionEvents, { strict: false }).delivered();
     expect(events.filter(({ type }) => type === 'session.refreshed')).toHaveLength(1);

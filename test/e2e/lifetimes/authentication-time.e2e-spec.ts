@@ -64,9 +64,9 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     clock.advanceSeconds(1);
     for (let refreshes = 0; refreshes < 5; refreshes++) {
       expect((await client.refresh()).status).toBe(200);
-      const answer = await client.post('/transfer');
-      expect(answer.status).toBe(403);
-      expect(answer.body).toEqual(NOT_FRESH);
+      const response = await client.post('/transfer');
+      expect(response.status).toBe(403);
+      expect(response.body).toEqual(NOT_FRESH);
     }
     expect((await client.get('/proved-at')).body).toEqual({ timeSec: TEST_START_MS / 1000 });
   });
@@ -113,9 +113,9 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     const { sessionHandle } = (await client.get('/me')).body as { sessionHandle: string };
     await sessions.mergeIntoAccessTokenPayload(sessionHandle, { role: 'guest' });
     for (let uses = 0; uses < 3; uses++) {
-      const answer = await old.post('/transfer-checked');
-      expect(answer.status).toBe(403);
-      expect(answer.header('st-access-token')).toBeUndefined();
+      const response = await old.post('/transfer-checked');
+      expect(response.status).toBe(403);
+      expect(response.header('st-access-token')).toBeUndefined();
       expect((await old.get('/checked')).body).toMatchObject({
         payload: { role: 'guest', auth_time: TEST_START_MS / 1000, sessionHandle },
       });
@@ -190,8 +190,8 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     const { signedIn, sessions } = await starter.start();
     const client = await signedIn('header');
     await sessions.revokeAllSessionsForUser({ userId: 'user-1' });
-    const answer = await client.post('/run/step-up', { password: 'correct' });
-    expect(answer.status).toBe(401);
+    const response = await client.post('/run/step-up', { password: 'correct' });
+    expect(response.status).toBe(401);
     expect(client.accessToken).toBeUndefined();
   });
 

@@ -28,8 +28,8 @@ const WRITES = ['update sessionData'];
 
 /** Signs in from a device. @returns the session's handle */
 async function signInFrom(client: SessionClient, userAgent: string, data?: object): Promise<string> {
-  const answer = await client.post('/login', { userId: 'user-1', data }, { 'user-agent': userAgent });
-  return (answer.body as { sessionHandle: string }).sessionHandle;
+  const response = await client.post('/login', { userId: 'user-1', data }, { 'user-agent': userAgent });
+  return (response.body as { sessionHandle: string }).sessionHandle;
 }
 
 /** Some turns of the event loop, in which something that must not happen would happen. */

@@ -25,12 +25,13 @@ export const LIFETIME_HANDLERS: Handlers = {
 
 /** Signs in with any input of `createNewSession`. @returns the session's handle */
 export async function signIn(client: SessionClient, input: CreateNewSessionInput): Promise<string> {
-  const answer = await client.post('/open/sign-in', input);
-  if (answer.status !== 200) throw new Error(`The sign-in answered ${answer.status}: ${answer.text}`);
-  return (answer.body as { sessionHandle: string }).sessionHandle;
+  const response = await client.post('/open/sign-in', input);
+  if (response.status !== 200)
+    throw new Error(`The sign-in responded with ${response.status}: ${response.text}`);
+  return (response.body as { sessionHandle: string }).sessionHandle;
 }
 
-/** What a browser client does with a 401: it refreshes and tries again. @returns the status in the end */
+/** Acts as a browser client at a 401: refreshes and tries again. @returns the status in the end */
 export async function use(client: SessionClient, path = '/me'): Promise<number> {
   const first = await client.get(path);
   if (first.status !== 401) return first.status;

@@ -8,7 +8,7 @@ export const ABSOLUTE_SEC = 3600;
 export const IDLE_SEC = 900;
 const END_MS = TEST_START_MS + ABSOLUTE_SEC * 1000;
 
-/** What a client and its server do in any order. `token` picks one of the access tokens that the client ever had. */
+/** The moves of a client and its server, in any order. `token` picks one of the access tokens that the client ever had. */
 export type Move =
   | { readonly do: 'wait'; readonly seconds: number }
   | { readonly do: 'refresh' | 'step up' | 'change payload' | 'change payload by handle' }
@@ -102,7 +102,7 @@ export class ObservedSession {
     }
   }
 
-  /** What holds after every move. */
+  /** Checks what must hold after every move. */
   async check(): Promise<void> {
     const { clock, sessions } = this.application;
     const information = await sessions.getSessionInformation(this.handle);

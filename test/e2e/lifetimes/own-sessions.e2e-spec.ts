@@ -23,11 +23,11 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     clock.advanceSeconds(60);
     const tablet = await signedIn('cookie');
     await signedIn('cookie', 'user-2');
-    const answer = await laptop.get('/auth/sessions');
-    expect(answer.status).toBe(200);
-    expect(answer.header('cache-control')).toBe('no-store');
+    const response = await laptop.get('/auth/sessions');
+    expect(response.status).toBe(200);
+    expect(response.header('cache-control')).toBe('no-store');
     const handles = [await handleOf(laptop), await handleOf(tablet), await handleOf(phone)];
-    expect(answer.body).toEqual({
+    expect(response.body).toEqual({
       status: 'OK',
       hasMore: false,
       sessions: handles.map((sessionHandle, index) => ({
@@ -38,7 +38,7 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
       })),
     });
     for (const token of [laptop.accessToken, laptop.refreshToken, phone.accessToken, phone.refreshToken]) {
-      expect(answer.text).not.toContain(token);
+      expect(response.text).not.toContain(token);
     }
   });
 
@@ -59,9 +59,9 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
   it('are ended one by one, soon after an authentication (S052)', async () => {
     const { signedIn } = await starter.start();
     const [laptop, phone] = [await signedIn(), await signedIn()];
-    const answer = await laptop.post('/auth/sessions/revoke', { sessionHandle: await handleOf(phone) });
-    expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({ status: 'OK' });
+    const response = await laptop.post('/auth/sessions/revoke', { sessionHandle: await handleOf(phone) });
+    expect(response.status).toBe(200);
+    expect(response.body).toEqual({ status: 'OK' });
     expect((await phone.get('/checked')).status).toBe(401);
     expect((await laptop.get('/checked')).status).toBe(200);
     expect((await list(laptop)).sessions).toHaveLength(1);
@@ -71,8 +71,8 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     const { app, signedIn, events } = await starter.start();
     const [laptop, phone, tablet] = [await signedIn(), await signedIn('header'), await signedIn()];
     const stranger = await signedIn('cookie', 'user-2');
-    const answer = await laptop.post('/auth/sessions/revoke-others');
-    expect(answer.body).toEqual({ status: 'OK', revoked: 2 });
+    const response = await laptop.post('/auth/sessions/revoke-others');
+    expect(response.body).toEqual({ status: 'OK', revoked: 2 });
     const statuses = [laptop, phone, tablet, stranger].map(
       async (client) => (await client.get('/checked')).status,
     );
@@ -107,9 +107,9 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
       ['/auth/sessions/revoke', { sessionHandle }],
       ['/auth/sessions/revoke-others', {}],
     ] as const) {
-      const answer = await laptop.post(path, body);
-      expect(answer.status).toBe(403);
-      expect(answer.body).toMatchObject({
+      const response = await laptop.post(path, body);
+      expect(response.status).toBe(403);
+      expect(response.body).toMatchObject({
         message: 'invalid claim',
         claimValidationErrors: [{ id: 'auth_time', reason: { message: 'expired' } }],
       });
@@ -128,11 +128,11 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     const elsewhere = client();
     await elsewhere.login('user-1', { tenantId: 't1' });
     const handles = [await handleOf(stranger), await handleOf(elsewhere), 'nobody-s', '', "' OR 1=1 --"];
-    const answers = [];
+    const responses = [];
     for (const sessionHandle of handles)
-      answers.push(await laptop.post('/auth/sessions/revoke', { sessionHandle }));
-    expect(answers.map(({ status }) => status)).toEqual(handles.map(() => 404));
-    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+      responses.push(await laptop.post('/auth/sessions/revoke', { sessionHandle }));
+    expect(responses.map(({ status }) => status)).toEqual(handles.map(() => 404));
+    expect(new Set(responses.map(({ text }) => text)).size).toBe(1);
     expect((await stranger.get('/checked')).status).toBe(200);
     expect((await elsewhere.get('/checked')).status).toBe(200);
     expect((await list(laptop)).sessions).toHaveLength(1);
@@ -142,9 +142,9 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     const { signedIn, clock } = await starter.start();
     const laptop = await signedIn();
     clock.advanceSeconds(1200);
-    const answer = await laptop.post('/auth/sessions/revoke', { sessionHandle: await handleOf(laptop) });
-    expect(answer.status).toBe(200);
-    expect(answer.header('front-token')).toBe('remove');
+    const response = await laptop.post('/auth/sessions/revoke', { sessionHandle: await handleOf(laptop) });
+    expect(response.status).toBe(200);
+    expect(response.header('front-token')).toBe('remove');
     expect(laptop.cookie('sAccessToken')).toBeUndefined();
     expect((await laptop.get('/me')).status).toBe(401);
   });

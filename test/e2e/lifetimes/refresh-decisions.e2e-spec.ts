@@ -119,9 +119,9 @@ describe.each(CASES)('a refresh that the application decides on, on %s by %s', (
     const client = await signedIn(mode);
     const { sessionHandle } = (await client.get('/me')).body as { sessionHandle: string };
     hook.decision = 'end';
-    const answer = await client.refresh();
-    expect(answer.status).toBe(401);
-    expect(answer.body).toEqual({ message: 'unauthorised' });
+    const response = await client.refresh();
+    expect(response.status).toBe(401);
+    expect(response.body).toEqual({ message: 'unauthorised' });
     expect(held(client)).toEqual([]);
     expect(await sessions.getSessionInformation(sessionHandle)).toBeUndefined();
     expect(events.find(({ type }) => type === 'session.revoked')).toMatchObject({
@@ -138,8 +138,8 @@ describe.each(CASES)('a refresh that the application decides on, on %s by %s', (
     const tab = client.copy();
     hook.decision = 'end';
     hook.before = async () => client.login('user-2');
-    const answer = await tab.refresh();
-    expect(answer.status).toBe(401);
+    const response = await tab.refresh();
+    expect(response.status).toBe(401);
     // Clearing them would take the new session's tokens from the browser that both tabs share.
     expect(held(tab)).not.toEqual([]);
   });
@@ -201,8 +201,8 @@ describe.each(CASES)('a refresh that the application decides on, on %s by %s', (
     const client = await signedIn(mode);
     const tab = client.copy();
     hook.decision = 'step-up';
-    const answers = await Promise.all([client.refresh(), tab.refresh()]);
-    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    const responses = await Promise.all([client.refresh(), tab.refresh()]);
+    expect(responses.map(({ status }) => status)).toEqual([200, 200]);
     const { sessionHandle } = (await client.get('/me')).body as { sessionHandle: string };
     expect((await client.post('/transfer')).status).toBe(403);
     expect((await tab.post('/transfer')).status).toBe(403);
@@ -234,9 +234,9 @@ describe.each(CASES)('a refresh that the application decides on, on %s by %s', (
       const client = await signedIn(mode);
       const before = held(client);
       fail(hook);
-      const answer = await client.refresh();
-      expect(answer.status).toBe(503);
-      expect(answer.header('retry-after')).toBe('1');
+      const response = await client.refresh();
+      expect(response.status).toBe(503);
+      expect(response.header('retry-after')).toBe('1');
       expect(held(client)).toEqual(before);
       expect((await client.get('/me')).status).toBe(200);
       expect(warnings.noted[0]?.text).toMatch(/(risk service|longer than 30 ms|must return)[^]*\n\s+at /);

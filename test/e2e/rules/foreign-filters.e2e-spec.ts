@@ -219,8 +219,8 @@ describe.each(ADAPTERS)('a filter of the application that catches everything, on
       const other = await starter.with({ sessionExpiredStatusCode: 499 }).start();
       const { send } = await starter.with(CODES).start();
       const path = place === 'a handler without a guard' ? '/plain/refused' : '/open/place';
-      const answer = await send({ path });
-      expect([answer.status, answer.body]).toEqual([440, { statusCode: 440 }]);
+      const response = await send({ path });
+      expect([response.status, response.body]).toEqual([440, { statusCode: 440 }]);
       expect((await other.send({ path })).status).toBe(499);
     },
   );
@@ -287,8 +287,8 @@ describe.each(ADAPTERS)('a filter of the application that catches everything, on
       .imports(filterModule({ useClass: DocumentedFilter }))
       .handlers({ open: { gone: throwing(() => new Gone('no')) } })
       .start();
-    const answer = await send({ path: '/open/gone' });
-    expect([answer.status, answer.body]).toEqual([410, { statusCode: 410 }]);
+    const response = await send({ path: '/open/gone' });
+    expect([response.status, response.body]).toEqual([410, { statusCode: 410 }]);
   });
 
   it('reports nothing of them to an error tracker, but what is a fault of the server', () => {
@@ -306,9 +306,9 @@ describe.each(ADAPTERS)('an error of ours in middleware, on %s', (adapter) => {
         ),
       )
       .start();
-    const answer = await send({ path: '/me' });
-    expect([answer.status, answer.body]).toEqual([440, { message: 'unauthorised' }]);
-    expect(answer.lines('set-cookie')).toHaveLength(2);
+    const response = await send({ path: '/me' });
+    expect([response.status, response.body]).toEqual([440, { message: 'unauthorised' }]);
+    expect(response.lines('set-cookie')).toHaveLength(2);
   });
 });
 

@@ -105,7 +105,7 @@ const GLOBAL: Record<string, Bind> = {
     starter.imports(pipeModule(pipe, Scope.REQUEST)),
 };
 
-/** What the handlers below a path got. */
+/** The arguments that the handlers below a path got. */
 async function injected({ sessions, send }: TestApplication, path: string): Promise<unknown[]> {
   const session = await sessions.createNewSessionWithoutRequestResponse({
     userId: 'ada',

@@ -216,8 +216,8 @@ describe('@Session() on a handler that no guard runs for', () => {
       .controllers(UnguardedController)
       .logger(logger)
       .start();
-    const answer = await send({ path: '/unguarded' });
-    expect([answer.status, answer.body]).toEqual([
+    const response = await send({ path: '/unguarded' });
+    expect([response.status, response.body]).toEqual([
       500,
       { statusCode: 500, message: 'Internal server error' },
     ]);

@@ -56,7 +56,7 @@ describe.each(ADAPTERS)('roles and permissions that a route requires, on %s', (a
     expect(statuses.filter((status) => status !== 200 && status !== 403)).toEqual([]);
   });
 
-  it('answer a refusal with the claim that @RequireClaims would name', async () => {
+  it('respond to a refusal with the claim that @RequireClaims would name', async () => {
     const { browser } = await started(['editor']);
     expect((await browser.get('/all')).body).toEqual({
       message: 'invalid claim',

@@ -135,14 +135,14 @@ function strictProxy(): object {
   );
 }
 
-/** As deep mocks and typed clients of other services are made: every name has a truthy answer. */
-function answersEverything(answer?: unknown): object {
+/** As deep mocks and typed clients of other services are made: every name has a truthy value. */
+function answersEverything(response?: unknown): object {
   const proxy: object = new Proxy(() => undefined, {
-    get: () => answer ?? proxy,
+    get: () => response ?? proxy,
     has: () => true,
     apply: () => proxy,
     getPrototypeOf: () => proxy,
-    getOwnPropertyDescriptor: () => ({ value: answer ?? proxy, configurable: true, writable: true }),
+    getOwnPropertyDescriptor: () => ({ value: response ?? proxy, configurable: true, writable: true }),
   });
   return proxy;
 }
@@ -343,8 +343,8 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
   });
 
   it.each<[string, unknown]>([
-    ['answers every name with itself', answersEverything()],
-    ['answers every name with true', answersEverything(true)],
+    ['returns itself for every name', answersEverything()],
+    ['returns true for every name', answersEverything(true)],
     ['is a strict proxy', strictProxy()],
     ['is an object with null as its prototype', Object.create(null)],
     ['has a getter that throws', { get canActivate() { throw new Error('not yet'); } }], // prettier-ignore
@@ -478,12 +478,12 @@ describe('session decorators on fields of objects in GraphQL', () => {
 
   it('are in force with fieldResolverEnhancers (S081)', async () => {
     const { send } = await starter.imports(graphql(['guards'])).start();
-    const answer = await send({
+    const response = await send({
       method: 'POST',
       path: '/graphql',
       body: { query: '{ user { name salary } }' },
     });
-    expect(answer.body).toMatchObject({
+    expect(response.body).toMatchObject({
       data: { user: { name: 'ada', salary: null } },
       errors: [{ message: 'unauthorised' }],
     });

@@ -23,7 +23,7 @@ import {
   SessionService,
   VerifySession,
 } from 'nest-sessions';
-import type { Answer } from '../../support/http-client.js';
+import type { ClientResponse } from '../../support/http-client.js';
 import type { SessionClient } from '../../support/session-client.js';
 import { ApplicationStarter, TestApplication, type Adapter } from '../../support/test-application.js';
 
@@ -222,18 +222,18 @@ export class GraphqlStarter extends ApplicationStarter {
   }
 }
 
-/** A GraphQL answer as clients read it. */
-export interface GraphqlAnswer {
+/** A GraphQL response as clients read it. */
+export interface GraphqlResponse {
   readonly data?: Readonly<Record<string, unknown>> | null;
   readonly errors?: readonly { message: string; extensions?: Readonly<Record<string, unknown>> }[];
 }
 
 /** Sends operations by HTTP; several as one batch. */
-export async function ask(client: SessionClient, ...queries: string[]): Promise<Answer> {
+export async function ask(client: SessionClient, ...queries: string[]): Promise<ClientResponse> {
   const bodies = queries.map((query) => ({ query }));
   return client.post('/graphql', bodies.length === 1 ? bodies[0] : bodies);
 }
 
-export function read(answer: Answer): GraphqlAnswer {
-  return answer.body as GraphqlAnswer;
+export function read(response: ClientResponse): GraphqlResponse {
+  return response.body as GraphqlResponse;
 }

@@ -2,12 +2,12 @@ import { createClient, type Client } from 'graphql-ws';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { SessionClient } from '../../support/session-client.js';
 import { SHOP } from '../../support/test-application.js';
-import type { GraphqlAnswer } from './graphql-application.js';
+import type { GraphqlResponse } from './graphql-application.js';
 
 /** A connection for subscriptions, as a browser or an app opens it. */
 export interface Subscriber {
-  /** The first answer to an operation, data or errors. */
-  first(query: string): Promise<GraphqlAnswer>;
+  /** The first response to an operation, data or errors. */
+  first(query: string): Promise<GraphqlResponse>;
   /** Close code, once the server has hung up. */
   readonly closed: Promise<number>;
 }
@@ -45,7 +45,7 @@ export function openSubscriber(
         client.subscribe(
           { query },
           {
-            next: (answer) => resolve(answer as GraphqlAnswer),
+            next: (response) => resolve(response as GraphqlResponse),
             error: (error) => resolve({ errors: Array.isArray(error) ? (error as never) : [] }),
             complete: () => undefined,
           },

@@ -5,13 +5,13 @@ import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { GraphQLModule, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { PublicAccess, SessionError, SessionEvents, SessionGuard, type AnySessionError } from 'nest-sessions';
 import { SignatureVerifier } from '../../../lib/tokens/signature-verifier.js';
-import type { Answer } from '../../support/http-client.js';
+import type { ClientResponse } from '../../support/http-client.js';
 import { type TestApplication } from '../../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../../support/token-traffic.js';
 import { watchedStore } from '../../support/watched-store.js';
 import { Account, AccountResolver, ask, DRIVERS, read, GraphqlApplication } from './graphql-application.js';
 
-/** Apollo's driver answers 200 to everything that was executed unless it is told otherwise; Mercurius needs no telling. */
+/** Apollo's driver responds with 200 to everything that was executed unless it is told otherwise; Mercurius needs no telling. */
 const WITH_STATUS = { preserveHttpStatusForExecutionErrors: false };
 
 async function promotions({ app, events }: TestApplication): Promise<number> {
@@ -20,7 +20,7 @@ async function promotions({ app, events }: TestApplication): Promise<number> {
 }
 
 /** Leaves in `calls` what a request asked of the store. */
-async function callsOf(calls: string[], send: () => Promise<Answer>): Promise<Answer> {
+async function callsOf(calls: string[], send: () => Promise<ClientResponse>): Promise<ClientResponse> {
   calls.length = 0;
   return send();
 }
@@ -28,11 +28,11 @@ async function callsOf(calls: string[], send: () => Promise<Answer>): Promise<An
 describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
   it.each(['cookie', 'header'] as const)('is verified and injected, by %s (S081)', async (mode) => {
     const { signedIn } = await GraphqlApplication.via(driver).start();
-    const answer = await ask(await signedIn(mode, 'ada'), '{ me }');
-    expect([answer.status, answer.body]).toEqual([200, { data: { me: 'ada' } }]);
+    const response = await ask(await signedIn(mode, 'ada'), '{ me }');
+    expect([response.status, response.body]).toEqual([200, { data: { me: 'ada' } }]);
   });
 
-  it('belongs to the fields that ask for one: the guard throws, and the others are answered (S081)', async () => {
+  it('belongs to the fields that ask for one: the guard throws, and the others get their values (S081)', async () => {
     const { client } = await GraphqlApplication.via(driver).start();
     const { data, errors } = read(await ask(client(), '{ maybeMe open optional }'));
     expect(data).toEqual({ maybeMe: null, open: 'session: none', optional: 'session: none' });
@@ -74,8 +74,8 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     const client = await application.signedIn('header', 'ada');
     await client.refresh();
     const refreshed = client.accessToken;
-    const answer = await callsOf(calls, () => ask(client, '{ me maybeMe handle optional again: me }'));
-    expect(read(answer)).toMatchObject({ data: { me: 'ada', again: 'ada', optional: 'session: ada' } });
+    const response = await callsOf(calls, () => ask(client, '{ me maybeMe handle optional again: me }'));
+    expect(read(response)).toMatchObject({ data: { me: 'ada', again: 'ada', optional: 'session: ada' } });
     expect(calls).toEqual(['update refreshTokenHash2']);
     expect(await promotions(application)).toBe(1);
     expect(client.accessToken).not.toBe(refreshed);
@@ -88,8 +88,8 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     const client = await signedIn('header', 'ada');
     await client.refresh();
     const refreshed = client.accessToken;
-    const answer = await callsOf(calls, () => ask(client, '{ me }', '{ claimed }', '{ handle open }'));
-    expect(answer.body).toMatchObject([
+    const response = await callsOf(calls, () => ask(client, '{ me }', '{ claimed }', '{ handle open }'));
+    expect(response.body).toMatchObject([
       { data: { me: 'ada' } },
       { errors: [{ extensions: { code: 'INVALID_CLAIMS' } }] },
       { data: { open: 'session: none' } },
@@ -134,10 +134,10 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     const client = await signedIn('cookie', 'ada');
     expect(read(await ask(client, '{ checked }'))).toEqual({ data: { checked: 'ada' } });
     await sessions.revokeAllSessionsForUser({ userId: 'ada' });
-    const answer = await ask(client, '{ checked }');
-    expect([answer.status, answer.header('front-token')]).toEqual([401, 'remove']);
-    expect(answer.setCookie('sAccessToken')?.value).toBe('');
-    expect(read(answer).errors).toMatchObject([{ extensions: { code: 'UNAUTHORISED' } }]);
+    const response = await ask(client, '{ checked }');
+    expect([response.status, response.header('front-token')]).toEqual([401, 'remove']);
+    expect(response.setCookie('sAccessToken')?.value).toBe('');
+    expect(read(response).errors).toMatchObject([{ extensions: { code: 'UNAUTHORISED' } }]);
   });
 
   it('costs one look into the store however many fields want one at the same time (S102)', async () => {
@@ -145,8 +145,8 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     const { signedIn } = await GraphqlApplication.via(driver).store(store).start();
     const client = await signedIn('header', 'ada');
     const fields = Array.from({ length: 100 }, (_, n) => `f${n}: checked`).join(' ');
-    const answer = await callsOf(calls, async () => ask(client, `{ ${fields} }`));
-    expect(read(answer)).toMatchObject({ data: { f0: 'ada', f99: 'ada' } });
+    const response = await callsOf(calls, async () => ask(client, `{ ${fields} }`));
+    expect(read(response)).toMatchObject({ data: { f0: 'ada', f99: 'ada' } });
     expect(calls.filter((name) => name.startsWith('findSession'))).toHaveLength(1);
   });
 
@@ -156,7 +156,7 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     const authorization = `Bearer ${client.accessToken?.slice(0, -6) ?? ''}AAAAAA`;
     const query = `{ ${Array.from({ length: 100 }, (_, n) => `f${n}: maybeMe`).join(' ')} }`;
     const checks = jest.spyOn(SignatureVerifier.prototype, 'verify');
-    const answer = await application.send({
+    const response = await application.send({
       method: 'POST',
       path: '/graphql',
       headers: { authorization },
@@ -164,7 +164,7 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     });
     const count = checks.mock.calls.length;
     checks.mockRestore();
-    const { data, errors } = read(answer);
+    const { data, errors } = read(response);
     expect(data).toMatchObject({ f0: null, f99: null });
     expect(errors).toHaveLength(100);
     expect(count).toBe(1);
@@ -175,12 +175,12 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     const { signedIn } = await GraphqlApplication.via(driver).store(store).graphql(WITH_STATUS).start();
     const client = await signedIn();
     failing.add('findSession');
-    const answer = await ask(client, '{ checked }');
-    expect([answer.status, answer.header('retry-after')]).toEqual([503, '1']);
-    expect(read(answer).errors).toMatchObject([
+    const response = await ask(client, '{ checked }');
+    expect([response.status, response.header('retry-after')]).toEqual([503, '1']);
+    expect(read(response).errors).toMatchObject([
       { message: 'service unavailable', extensions: { code: 'SERVICE_UNAVAILABLE' } },
     ]);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
   });
 
   it('says when the application limits its attempts (S101)', async () => {
@@ -192,12 +192,12 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
       .start();
     const client = await signedIn();
     clock.advanceSeconds(3601);
-    const answer = await ask(client, '{ me }');
-    expect([answer.status, answer.header('retry-after')]).toEqual([429, '13']);
-    expect(read(answer).errors).toMatchObject([
+    const response = await ask(client, '{ me }');
+    expect([response.status, response.header('retry-after')]).toEqual([429, '13']);
+    expect(read(response).errors).toMatchObject([
       { message: 'too many requests', extensions: { code: 'TOO_MANY_REQUESTS' } },
     ]);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
   });
 
   it("speaks of errors as the application's errorHandlers do, and never of their reason (S085)", async () => {
@@ -211,11 +211,11 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
       },
     };
     const { client } = await GraphqlApplication.via(driver).with(options).start();
-    const answer = await ask(client(), '{ maybeMe }');
-    expect(read(answer).errors).toMatchObject([
+    const received = await ask(client(), '{ maybeMe }');
+    expect(read(received).errors).toMatchObject([
       { message: 'Bitte anmelden', extensions: { code: 'UNAUTHORISED', hint: '/login' } },
     ]);
-    expect(answer.text).not.toContain('access token');
+    expect(received.text).not.toContain('access token');
   });
 });
 
@@ -230,8 +230,8 @@ describe.each([
 
     it('gets the session', async () => {
       const { signedIn } = await starter.start();
-      const answer = await ask(await signedIn('header', 'ada'), '{ account { name secret } }');
-      expect(answer.body).toEqual({ data: { account: { name: 'Ada', secret: 'secret of ada' } } });
+      const response = await ask(await signedIn('header', 'ada'), '{ account { name secret } }');
+      expect(response.body).toEqual({ data: { account: { name: 'Ada', secret: 'secret of ada' } } });
     });
 
     it('is refused as a query is: the client is told what to do, and no more (S081, S085)', async () => {
@@ -242,11 +242,11 @@ describe.each([
         [expired, 'TRY_REFRESH_TOKEN', 'try refresh token'],
         [client(), 'UNAUTHORISED', 'unauthorised'],
       ] as const) {
-        const answer = await ask(asking, '{ account { name secret } }');
-        const { data, errors } = read(answer);
+        const response = await ask(asking, '{ account { name secret } }');
+        const { data, errors } = read(response);
         expect(data).toEqual({ account: { name: 'Ada', secret: null } });
         expect(errors).toMatchObject([{ message, path: ['account', 'secret'], extensions: { code } }]);
-        expect(tokenTraffic(answer)).toEqual(NOTHING);
+        expect(tokenTraffic(response)).toEqual(NOTHING);
       }
     });
 
@@ -254,9 +254,9 @@ describe.each([
       const { signedIn, sessions } = await starter.start();
       const client = await signedIn('cookie', 'ada');
       await sessions.revokeAllSessionsForUser({ userId: 'ada' });
-      const answer = await ask(client, '{ account { checkedSecret } }');
-      expect(answer.header('front-token')).toBe('remove');
-      expect(answer.setCookie('sAccessToken')?.value).toBe('');
+      const response = await ask(client, '{ account { checkedSecret } }');
+      expect(response.header('front-token')).toBe('remove');
+      expect(response.setCookie('sAccessToken')?.value).toBe('');
     });
   });
 });

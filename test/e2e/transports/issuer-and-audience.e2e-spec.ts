@@ -33,11 +33,11 @@ describe.each(DRIVERS)('a session of another issuer in GraphQL: $name', (driver)
       .with(options)
       .start();
     for (const mode of ['cookie', 'header'] as const) {
-      const answer = await ask(clientOf(session, mode), '{ maybeMe claimed open }');
-      expect(read(answer).data).toEqual({ maybeMe: null, claimed: null, open: 'session: none' });
+      const response = await ask(clientOf(session, mode), '{ maybeMe claimed open }');
+      expect(read(response).data).toEqual({ maybeMe: null, claimed: null, open: 'session: none' });
       const refusal = { message: 'unauthorised', extensions: { code: 'UNAUTHORISED' } };
-      expect(read(answer).errors).toMatchObject([refusal, refusal]);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
+      expect(read(response).errors).toMatchObject([refusal, refusal]);
+      expect(tokenTraffic(response)).toEqual(NOTHING);
       expect(read(await ask(clientOf(session, mode), '{ optional }')).errors).toMatchObject([refusal]);
     }
     const own = newClient('header');

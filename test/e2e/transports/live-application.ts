@@ -180,7 +180,7 @@ class LiveStarter extends ApplicationStarter<LiveApplication> {
 
 export interface ConnectOptions {
   readonly headers?: Readonly<Record<string, string>>;
-  /** What socket.io calls `auth`. */
+  /** The `auth` of socket.io. */
   readonly auth?: Readonly<Record<string, string>>;
   /** socket.io only: begin as browsers do by default. */
   readonly polling?: boolean;
@@ -234,7 +234,7 @@ export abstract class LiveClient {
   abstract send(event: string, data?: unknown): void;
   abstract end(): void;
 
-  /** Sends a message and returns what comes back: the answer's data, or the exception. */
+  /** Sends a message and returns what comes back: the response's data, or the exception. */
   async ask(event: string, data?: unknown): Promise<unknown> {
     this.send(event, data);
     return this.next((message) => message.event === event || patternOf(message) === event);

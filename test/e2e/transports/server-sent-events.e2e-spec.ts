@@ -13,7 +13,7 @@ import { concat, NEVER, of, type Observable } from 'rxjs';
 import { ADAPTERS, type Adapter, TestApplication } from '../../support/test-application.js';
 import { EventStream } from './event-stream.js';
 
-/** Where a handler waits after the guard has let its request pass. */
+/** The gate at which a handler waits after the guard has let its request pass. */
 class Doorway {
   private enter: () => void = () => undefined;
   private release: () => void = () => undefined;

@@ -56,7 +56,7 @@ async function gatedStore(): Promise<{ gate: Gate; store: SessionStore; looks: (
   return { gate, store, looks: () => count };
 }
 
-/** What a message is refused with. */
+/** The refusal of a message. */
 const refusal = (type: string, message: string, pattern: string): object => ({
   status: 'error',
   type,
@@ -149,7 +149,7 @@ describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ pl
     expect(await (await connect(browser(client))).ask('whoami')).toBe('ada');
   });
 
-  it('asks to come back later when the core answers what nobody understands (S078)', async () => {
+  it('asks to come back later when the core returns what nobody understands (S078)', async () => {
     const getSession = () => Promise.reject(new CoreResponseError('nonsense'));
     const options: Partial<SessionModuleOptions> = {
       override: { functions: (original) => ({ ...original, getSession }) },
@@ -394,10 +394,10 @@ describe.each(LIVE)('the messages of a WebSocket: $platform on $adapter', ({ pla
     const client = await signedIn('cookie', 'ada');
     gate.close();
     const live = await connect(browser(client));
-    const answers = Promise.all(['whoami', 'claimed', 'whoami'].map((event) => live.ask(event)));
+    const responses = Promise.all(['whoami', 'claimed', 'whoami'].map((event) => live.ask(event)));
     expect(await live.ask('open')).toBe('none'); // what needs no session does not wait
     gate.open();
-    expect(await answers).toEqual(['ada', expect.objectContaining({ type: 'INVALID_CLAIMS' }), 'ada']);
+    expect(await responses).toEqual(['ada', expect.objectContaining({ type: 'INVALID_CLAIMS' }), 'ada']);
   });
 
   it('are refused when too many wait for the handshake, and the connection stays', async () => {

@@ -170,8 +170,8 @@ export function describeSdkAgainstServedCore(adapter: Adapter): void {
 
     it('negotiated 5.4 with the key, and would not be served without it', async () => {
       expect((await core.send({ path: '/sessions/apiversion' })).status).toBe(401);
-      const answer = await core.send({ path: '/sessions/apiversion', headers: { 'api-key': KEY } });
-      expect(answer.json).toEqual({ versions: expect.arrayContaining(['5.4']) as unknown });
+      const response = await core.send({ path: '/sessions/apiversion', headers: { 'api-key': KEY } });
+      expect(response.json).toEqual({ versions: expect.arrayContaining(['5.4']) as unknown });
     });
   });
 }

@@ -1,5 +1,5 @@
 import { CoreResponseError } from '../../../lib/errors.js';
-import * as answers from '../../../lib/core/remote/cdi-responses.js';
+import * as responses from '../../../lib/core/remote/cdi-responses.js';
 import * as inputs from '../../../lib/core/server/cdi-input.js';
 import {
   CDI_VERSIONS,
@@ -29,21 +29,21 @@ const QUERIES = [
   (query: URLSearchParams) => inputs.requiredParameter(query, 'sessionHandle'),
 ];
 
-const PARSERS: readonly answers.ParseResponse<unknown>[] = [
-  answers.parseApiVersions,
-  answers.parseCreated,
-  answers.parseVerified,
-  answers.parseRefreshed,
-  answers.parseRegenerated,
-  answers.parseSessionInformation,
-  answers.parseSessionHandles,
-  answers.parseRevokedHandles,
-  answers.parseUpdated,
-  answers.parsePrimaryUserId,
-  answers.parseCreatedJwt,
-  answers.parseJwks,
-  answers.parseRoles,
-  answers.parsePermissions,
+const PARSERS: readonly responses.ParseResponse<unknown>[] = [
+  responses.parseApiVersions,
+  responses.parseCreated,
+  responses.parseVerified,
+  responses.parseRefreshed,
+  responses.parseRegenerated,
+  responses.parseSessionInformation,
+  responses.parseSessionHandles,
+  responses.parseRevokedHandles,
+  responses.parseUpdated,
+  responses.parsePrimaryUserId,
+  responses.parseCreatedJwt,
+  responses.parseJwks,
+  responses.parseRoles,
+  responses.parsePermissions,
 ];
 
 const TOKEN = '{"token":"a.b.c","expiry":1,"createdTime":0}';
@@ -110,7 +110,7 @@ export const CDI_TARGETS: readonly FuzzTarget[] = [
     },
   },
   {
-    name: 'cdi-answer',
+    name: 'cdi-response',
     seeds: [
       `{"status":"OK","session":${SESSION},"accessToken":${TOKEN},"refreshToken":${TOKEN},"antiCsrfToken":null}`,
       '{"status":"TOKEN_THEFT_DETECTED","session":{"handle":"h","userId":"u"},"recentTokenReuseSubtype":"RECENT_PREV"}',
@@ -124,12 +124,12 @@ export const CDI_TARGETS: readonly FuzzTarget[] = [
       const host = { origin: 'http://core', url: 'http://core' } as never;
       const request = { method: 'POST', path: '/recipe/session' } as never;
       const cacheControl = `max-age=${body.length}, ${body.slice(0, 40)}`;
-      const answer = { host, status: 200, contentType: 'application/json', body, cacheControl } as never;
+      const response = { host, status: 200, contentType: 'application/json', body, cacheControl } as never;
       for (const parse of PARSERS)
-        parsedOr([CoreResponseError], body, () => answers.readResponse(request, answer, parse));
+        parsedOr([CoreResponseError], body, () => responses.readResponse(request, response, parse));
       const text = { host, status: 200, contentType: body, body, cacheControl } as never;
       parsedOr([CoreResponseError], body, () =>
-        answers.readResponse(request, text, (json) =>
+        responses.readResponse(request, text, (json) =>
           parsedOr([TypeError], body, () => parseRevocationsResponse(json)),
         ),
       );

@@ -152,9 +152,9 @@ export const TOKEN_TARGETS: readonly FuzzTarget[] = [
       '{"keys":[{"kty":"RSA","kid":"d-1","n":"AQ","e":"AQAB"},{"kty":"EC","kid":"s-1","crv":"P-256","x":"AA","y":"AA"},{"kty":"oct"}]}',
     ],
     async run(text) {
-      const answer = parseJsonObject(text);
-      if (answer === undefined) return;
-      const keys = parsedOr([UnexpectedResponse], text, () => parsePublicKeys(answer));
+      const response = parseJsonObject(text);
+      if (response === undefined) return;
+      const keys = parsedOr([UnexpectedResponse], text, () => parsePublicKeys(response));
       if (keys === undefined) return;
       must(
         keys.every((key) => !('d' in key) && key.kty !== 'oct'),

@@ -18,7 +18,7 @@ const fresh = (of: string): AccessToken => access(of, { isOfRefresh: true });
 
 interface Written {
   readonly by?: Actor;
-  /** undefined: the answer is unknown. */
+  /** undefined: the response is unknown. */
   readonly answer?: Partial<Answered> | undefined;
   readonly ended?: number;
   readonly instance?: string;
@@ -120,7 +120,7 @@ describe('the checker of histories accepts', () => {
     ).toBeUndefined();
   });
 
-  it('a call without an answer that happened, that did not happen, and that happens later', () => {
+  it('a call without a response that happened, that did not happen, and that happens later', () => {
     const merge = (): Script => script().at(10, { kind: 'merge', name: 'd1' }, { by: 'administrator' });
     expect(merge().read(20, ['d1']).violation).toBeUndefined();
     expect(merge().read(20, []).violation).toBeUndefined();
@@ -128,7 +128,7 @@ describe('the checker of histories accepts', () => {
     expect(merge().read(20, ['d1']).read(30, []).violation).toBe(NO_LEGAL_ORDER);
   });
 
-  it('a promotion by a request whose answer was lost', () => {
+  it('a promotion by a request whose response was lost', () => {
     expect(
       script()
         .refresh(10, 'r0', 'r1')
@@ -137,13 +137,13 @@ describe('the checker of histories accepts', () => {
     ).toBeUndefined();
   });
 
-  it('a session that lives because of a promotion whose answer was lost', () => {
+  it('a session that lives because of a promotion whose response was lost', () => {
     const lost = script().refresh(10, 'r0', 'r1').light(60_000, fresh('r1'), { answer: undefined });
     expect(lost.read(120_000, []).violation).toBeUndefined();
     expect(script().refresh(10, 'r0', 'r1').read(120_000, []).violation).toBe(NO_LEGAL_ORDER);
   });
 
-  it('a session that ends early, because its promotion was that of an earlier call whose answer was lost', () => {
+  it('a session that ends early, because its promotion was that of an earlier call whose response was lost', () => {
     const gone = { by: 'administrator', answer: { status: 'GONE' } } as const;
     const refreshed = script().refresh(10, 'r0', 'r1');
     const inTime = refreshed.use(50_000, 'r1').at(101_000, { kind: 'read' }, gone);
@@ -226,9 +226,9 @@ describe('the checker of histories finds', () => {
     expect(violation).toBe('P1 one live line');
   });
 
-  it('P2: a session that goes on after the answer to its revocation', () => {
+  it('P2: a session that goes on after the response to its revocation', () => {
     const revoked = (): Script => script().revoke(10);
-    const P2 = 'P2 no life after an answered revocation';
+    const P2 = 'P2 no life after a confirmed revocation';
     expect(revoked().refresh(20, 'r0', 'r1').violation).toBe(P2);
     expect(revoked().done(20, 'merge', 'd1').violation).toBe(P2);
     expect(revoked().checked(20, access('r0')).violation).toBe(P2);
@@ -277,7 +277,7 @@ describe('the checker of histories finds', () => {
     expect(later.use(60, 'r1').violation).toBe(NO_LEGAL_ORDER);
   });
 
-  it('P7: a merge that was answered with success, and is lost', () => {
+  it('P7: a merge that was confirmed, and is lost', () => {
     const P7 = 'P7 every merge survives';
     expect(script().done(10, 'merge', 'd1').done(20, 'merge', 'd2').read(30, ['d2']).violation).toBe(P7);
     expect(script().done(10, 'claim', 'c1').read(20, []).violation).toBe(P7);
@@ -298,7 +298,7 @@ describe('the checker of histories finds', () => {
     ],
     ['two sessions of one revocation', script().revoke(10).revoke(20, { by: 'owner' })],
     [
-      'answers that fit one by one, and not together',
+      'responses that fit one by one, and not together',
       script()
         .done(10, 'merge', 'd1', { ended: 50 })
         .done(11, 'merge', 'd2', { ended: 50 })
@@ -317,7 +317,7 @@ describe('a history that fails', () => {
     return calls.refresh(400, 'r0', 'r1').use(410, 'r1').refresh(420, 'r0', 'r1', { by: 'thief' }).history;
   };
 
-  it('is shrunk to the answers that show it', () => {
+  it('is shrunk to the responses that show it', () => {
     const history = lengthy();
     const violation = checkHistory(history);
     if (violation === undefined) throw new Error('The history is legal');

@@ -25,7 +25,7 @@ export function checkHistory(history: History): Violation | undefined {
 }
 
 function named({ id, asked, answer }: Call): string {
-  return `call ${id} (${asked.kind}: ${answer?.status ?? 'no answer'})`;
+  return `call ${id} (${asked.kind}: ${answer?.status ?? 'no response'})`;
 }
 
 function told(state: State): string {

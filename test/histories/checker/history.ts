@@ -37,7 +37,7 @@ export interface Answered {
   /** The tokens that came with it. */
   readonly refreshToken?: string;
   readonly accessToken?: AccessToken;
-  /** Names in the session data and in the payload, sorted: the answer to a read. */
+  /** Names in the session data and in the payload, sorted: the response to a read. */
   readonly data?: readonly string[];
   readonly claims?: readonly string[];
 }
@@ -52,7 +52,7 @@ export interface Call {
   /** The instance and how often it had been started: `2.1`. */
   readonly instance: string;
   readonly beganMs: number;
-  /** undefined: no answer came, or one that says that the outcome is unknown. It may have happened since, or may happen later. */
+  /** undefined: no response came, or one that says that the outcome is unknown. It may have happened since, or may happen later. */
   readonly endedMs?: number | undefined;
   readonly clock: ServedAt;
   /**
@@ -67,7 +67,7 @@ export interface Call {
 export interface Rules {
   readonly accessValidityMs: number;
   readonly refreshValidityMs: number;
-  /** How long an instance may accept access tokens of a session after the answer to its revocation. */
+  /** How long an instance may accept access tokens of a session after the response to its revocation. */
   readonly feedBoundMs: number;
   /** How long sessions may live after their sign-in; undefined: no such limit. */
   readonly absoluteMs?: number | undefined;
@@ -89,7 +89,7 @@ export interface Violation {
   readonly calls: readonly number[];
 }
 
-/** A call whose answer is known. */
+/** A call whose response is known. */
 export type KnownCall = Call & { readonly endedMs: number; readonly answer: Answered };
 
 export function isKnown(call: Call): call is KnownCall {

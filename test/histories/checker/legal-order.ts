@@ -18,7 +18,7 @@ export type Order =
   | { readonly kind: 'illegal'; readonly stuck: readonly KnownCall[]; readonly state: State };
 
 /**
- * Searches an order of the calls of one session, in which each gives the answer that it gave, and which puts no call that had ended
+ * Searches an order of the calls of one session, in which each gives the response that it gave, and which puts no call that had ended
  * behind one that began later. It is the search of Wing and Gong with the memory of Lowe: a set of calls and a state are looked at once.
  */
 export function findLegalOrder(history: History): Order {

@@ -39,7 +39,7 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
     });
   },
 
-  'P2 no life after an answered revocation': (facts) => afterDatabase(facts) ?? afterFeed(facts),
+  'P2 no life after a confirmed revocation': (facts) => afterDatabase(facts) ?? afterFeed(facts),
 
   'P3 the owner alone is no thief': ({ known, history }) => {
     const theft = known.find(({ answer, actor }) => answer.status === 'THEFT' && actor === 'owner');
@@ -99,7 +99,7 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
       const names = asked.kind === 'merge' ? answer.data : answer.claims;
       return names === undefined || names.includes(asked.name)
         ? undefined
-        : `${asked.name} was answered with success, and is not stored`;
+        : `${asked.name} was confirmed, and is not stored`;
     }),
 };
 
@@ -145,7 +145,7 @@ function isRevocation({ asked, answer }: KnownCall): boolean {
   return answer.status === 'OK' && /^(?:revoke|sign-out)/.test(asked.kind);
 }
 
-/** Returns whether a call with this answer must have found the session in the store. */
+/** Returns whether a call with this response must have found the session in the store. */
 function asksStore({ asked }: Call): boolean {
   switch (asked.kind) {
     case 'request':
@@ -169,19 +169,19 @@ function afterDatabase({ known }: Facts): Finding {
   return firstPair(
     known.filter(isRevocation).filter(({ answer }) => answer.status !== 'THEFT'),
     known.filter(asksStore).filter(isOk),
-    ({ asked }, late) => `a ${late.asked.kind} that began after the answer to a ${asked.kind} succeeded`,
+    ({ asked }, late) => `a ${late.asked.kind} that began after the response to a ${asked.kind} succeeded`,
   );
 }
 
-/** A request that is served from memory: refused at once where the revocation was answered, and at the others within the bound. */
+/** A request that is served from memory: refused at once where the revocation was confirmed, and at the others within the bound. */
 function afterFeed({ known, history }: Facts): Finding {
   const served = known.filter((call) => call.asked.kind === 'request' && !asksStore(call)).filter(isOk);
   return firstPair(known.filter(isRevocation), served, (early, late) => {
     const lateMs = late.beganMs - early.endedMs;
     if (early.instance === late.instance)
-      return `the instance that answered a revocation accepts the session ${lateMs.toFixed(0)} ms later`;
+      return `the instance that confirmed a revocation accepts the session ${lateMs.toFixed(0)} ms later`;
     return lateMs > history.rules.feedBoundMs
-      ? `a request is accepted ${lateMs.toFixed(0)} ms after the answer to a revocation`
+      ? `a request is accepted ${lateMs.toFixed(0)} ms after the response to a revocation`
       : undefined;
   });
 }

@@ -44,7 +44,7 @@ export type Effect =
   /** `beyond`: only where a later refresh token is current, which is a theft. */
   | { readonly kind: 'end'; readonly beyond: number | undefined };
 
-/** Returns the moments of a call with a known answer, which happen in this order. */
+/** Returns the moments of a call with a known response, which happen in this order. */
 export function stepsOf(
   { asked, answer, clock, endedMs, isInDoubt = false }: KnownCall,
   context: Omit<Context, 'clock'>,
@@ -93,7 +93,7 @@ function claimsAfterStoring({ accessToken }: Answered, { latest }: Span): readon
   return accessToken === undefined || latest >= accessToken.expiresAtMs ? undefined : accessToken.claims;
 }
 
-/** Returns what a call without a known answer may have done, or may do later. */
+/** Returns what a call without a known response may have done, or may do later. */
 export function effectsOf({ asked, clock }: Call, context: Omit<Context, 'clock'>): readonly Effect[] {
   const expires = extended({ ...context, clock: { ...clock, latest: Number.POSITIVE_INFINITY } });
   const promoting = (token: AccessToken): readonly Effect[] =>

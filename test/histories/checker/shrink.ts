@@ -2,7 +2,7 @@ import { checkHistory } from './check-history.js';
 import type { Call, History, Violation } from './history.js';
 
 /**
- * Returns the history with as few known answers as still show the violation (delta debugging). A call is not taken away: its answer is
+ * Returns the history with as few known responses as still show the violation (delta debugging). A call is not taken away: its response is
  * forgotten, so that it may have happened at any time or not at all. So what is shown by the smaller history is true of the whole.
  */
 export function shrink(history: History, { property }: Violation): History {
@@ -25,7 +25,7 @@ export function shrink(history: History, { property }: Violation): History {
   return remembering(history, [...signIn, ...kept]);
 }
 
-/** Returns the history in which the answers of the other calls are unknown. */
+/** Returns the history in which the responses of the other calls are unknown. */
 function remembering(history: History, known: readonly Call[]): History {
   const ids = new Set(known.map(({ id }) => id));
   const calls = history.calls.map((call) =>

@@ -15,13 +15,13 @@ export interface HistoryFile {
   readonly seed: number;
   readonly violation: Violation;
   readonly story: readonly string[];
-  /** As few known answers as show the violation. */
+  /** As few known responses as show the violation. */
   readonly history: History;
   /** All that was recorded. */
   readonly whole: History;
 }
 
-/** Returns a history in sentences, one for each call whose answer is known, in the order of their beginning. */
+/** Returns a history in sentences, one for each call whose response is known, in the order of their beginning. */
 export function tellHistory(history: History): readonly string[] {
   const known = history.calls.filter(isKnown).toSorted((a, b) => a.beganMs - b.beganMs);
   const originMs = known[0]?.beganMs ?? 0;
@@ -77,8 +77,8 @@ function verb(asked: Asked, number: (token: string) => string): string {
   }
 }
 
-function said(answer: NonNullable<Call['answer']>, number: (token: string) => string): string {
-  const { status, refreshToken, accessToken, data, claims } = answer;
+function said(response: NonNullable<Call['answer']>, number: (token: string) => string): string {
+  const { status, refreshToken, accessToken, data, claims } = response;
   const parts = [
     refreshToken && `refresh token ${number(refreshToken)}`,
     accessToken &&

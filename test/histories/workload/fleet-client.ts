@@ -34,7 +34,7 @@ export interface Brought {
 
 /** How long another instance may not know of sessions that were ended: the bound of the feed, and as much again for a busy machine. */
 const FEED_MS = 4000;
-/** How long a call without an answer may still end sessions. */
+/** How long a call without a response may still end sessions. */
 const UNKNOWN_END_MS = 60_000;
 
 /** Sends calls to any of the instances, and counts them. */

@@ -3,7 +3,7 @@ import { Controller, Post, UseGuards } from '@nestjs/common';
 import { UnrecoverableError, type Job, type Queue } from 'bullmq';
 import { Session, SessionContainer, SessionGuard, SessionService } from 'nest-sessions';
 
-/** Whom the job is for, and on behalf of which session. Never a token: a queue keeps its jobs, and shows them in dashboards. */
+/** The user of the job, and the session on whose behalf it runs. Never a token: a queue keeps its jobs, and shows them in dashboards. */
 export interface ReportJob {
   userId: string;
   sessionHandle: string;

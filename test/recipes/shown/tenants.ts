@@ -24,7 +24,7 @@ interface TenantRequest {
   headers: Record<string, string | string[] | undefined>;
 }
 
-/** The first label of the host: `acme` of acme.example.com. Anybody can send any host, so TenantGuard compares it with the session. */
+/** The first label of the host: `acme` of acme.example.com. A client can send any host, so TenantGuard compares it with the session. */
 export function tenantOfRequest({ headers }: TenantRequest): string {
   return String(headers['host'] ?? '').split('.')[0] ?? '';
 }
