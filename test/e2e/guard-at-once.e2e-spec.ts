@@ -11,6 +11,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { Inject, Injectable } from '@nestjs/common';
+import { findGuardedCall } from '../../lib/rules/guarded-calls.js';
 import { SignatureVerifier } from '../../lib/tokens/signature-verifier.js';
 import { DemoController } from '../support/demo.controller.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
@@ -98,6 +99,45 @@ describe('a guard that has nothing to wait for', () => {
       expect((await client.get('/checked')).status).toBe(200);
       await application.sessions.revokeAllSessionsForUser({ userId: 'user-1' });
       expect((await client.get('/checked')).status).toBe(401);
+    });
+  });
+});
+
+describe('a guard outside of plain HTTP', () => {
+  /** A guard of the application that lets another credential count. */
+  class OwnGuard extends SessionGuard {
+    pass(context: ExecutionContext): true {
+      return this.passWithoutSession(context);
+    }
+  }
+
+  function ownGuard({ app }: TestApplication): OwnGuard {
+    return Object.setPrototypeOf(Object.create(app.get(SessionGuard)), OwnGuard.prototype) as OwnGuard;
+  }
+
+  it('keeps the session of a GraphQL field for that field alone', async () => {
+    await withOptions({}, async (application) => {
+      const [req, res] = contextWith(await accessTokenOf(application)).getArgs<[object, object]>();
+      const shared = { req, res };
+      const field = (handler: Function): ExecutionContextHost => {
+        const context = new ExecutionContextHost([{}, {}, shared, {}], DemoController, handler);
+        context.setType('graphql');
+        return context;
+      };
+      expect(await application.app.get(SessionGuard).canActivate(field(DemoController.prototype.me))).toBe(
+        true,
+      );
+      expect(findGuardedCall(field(DemoController.prototype.me))?.session?.getUserId()).toBe('user-1');
+      expect(findGuardedCall(field(DemoController.prototype.optional))).toBeUndefined();
+    });
+  });
+
+  it('passes a call by another credential whose request takes no members', async () => {
+    await withOptions({}, async (application) => {
+      const [request, response] = contextWith('').getArgs<[object, object]>();
+      const args = [Object.freeze(request), response];
+      const context = new ExecutionContextHost(args, DemoController, DemoController.prototype.me);
+      expect(ownGuard(application).pass(context)).toBe(true);
     });
   });
 });

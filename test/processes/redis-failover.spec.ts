@@ -20,7 +20,7 @@ function isPrimary(server: RedisServer | undefined): boolean {
 }
 
 /** Asks again while the store is unavailable. */
-async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+async function untilItReturns<T>(ask: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await ask();
@@ -84,14 +84,14 @@ redis.describeKilled('a cluster of which a primary is killed under load, and its
       await Promise.all(callers);
       const after = { OK: 0, UNAUTHORISED: 0, TOKEN_THEFT_DETECTED: 0 };
       for (const token of held.values())
-        after[(await untilAnswered(async () => refresh(core, token))).status]++;
+        after[(await untilItReturns(async () => refresh(core, token))).status]++;
       process.stdout.write(
         `\n${name}: ${JSON.stringify(counts)}; live afterwards: ${JSON.stringify(after)}\n`,
       );
       const revived: string[] = [];
       for (const [handle, token] of ended) {
-        const { status } = await untilAnswered(async () => refresh(core, token));
-        const found = await untilAnswered(async () => core.getSessionInformation(handle));
+        const { status } = await untilItReturns(async () => refresh(core, token));
+        const found = await untilItReturns(async () => core.getSessionInformation(handle));
         if (status !== 'UNAUTHORISED' || found !== undefined) revived.push(handle);
       }
       expect({ wrong, revived }).toEqual({ wrong: [], revived: [] });
@@ -129,7 +129,7 @@ redis.describeKilled('a primary that dies before its replica has the last writes
       await primary.kill();
       replica.thaw();
       await until(() => isPrimary(replica));
-      await untilAnswered(async () => fast.core.getSessionInformation(handleOf(kept)));
+      await untilItReturns(async () => fast.core.getSessionInformation(handleOf(kept)));
       // The guide says so: this end was acknowledged, and the replica never had it.
       expect(await fast.core.getSessionInformation(handleOf(lost))).toBeDefined();
       // This one was not acknowledged, so its caller ends it again.

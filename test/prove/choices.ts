@@ -1,5 +1,5 @@
 import type { Engine } from './engine.js';
-import { isAnswered, type Operation } from './operations.js';
+import { hasResponse, type Operation } from './operations.js';
 import type { AdminAct, OwnerAct, Scenario } from './scenarios.js';
 import type { Actor, Choice, Purse, State } from './state.js';
 
@@ -22,7 +22,7 @@ function stepsOfOpen({ open, left }: State, engine: Engine): Choice[] {
   return open.flatMap(({ place, actor }, index): Choice[] => {
     const mayLose = left.losses > 0 && (actor === 'owner' || actor === 'admin');
     const point = engine.point(place);
-    if (isAnswered(point))
+    if (hasResponse(point))
       return [{ do: 'deliver', open: index }, ...(mayLose ? [{ do: 'drop', open: index } as const] : [])];
     // To the engine a read that was done and one that was not are the same.
     const ways = point.call.method === 'findSession' ? (['lose'] as const) : (['lose', 'fail'] as const);

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Instance, rowIn, SetClock, storeWithKeys, type EngineRules } from './instance.js';
-import type { Answer, Heard, Operation, Point, StoreCall } from './operations.js';
+import type { OperationResponse, Heard, Operation, Point, StoreCall } from './operations.js';
 import { Tokens } from './tokens.js';
 import type { MemoryStore } from '../../lib/stores/memory.store.js';
 import type { SessionRow } from '../../lib/stores/session-store.js';
@@ -137,12 +137,12 @@ export class Engine {
       const opened = this.tokens.open(operation);
       void this.script
         .run(script, async () => real.run(opened, this.sessionHandle))
-        .then((response) => resolve({ answer: this.named(response) }), reject);
+        .then((response) => resolve({ response: this.named(response) }), reject);
     });
   }
 
   /** Returns a response with the names of its tokens. */
-  named(response: Answer): Answer {
+  named(response: OperationResponse): OperationResponse {
     const { accessToken, refreshToken } = response;
     return {
       ...response,

@@ -191,11 +191,11 @@ export class FeedWorld {
     return request.response.getHeader('st-access-token') !== undefined;
   }
 
-  /** Revokes the session. @param onAnswer called with the response */
-  revoke(index: number, onAnswer: () => void): void {
+  /** Revokes the session. @param onResponse called with the response */
+  revoke(index: number, onResponse: () => void): void {
     const { recipe } = this.at(index);
     const input = { sessionHandle: this.basis.row?.sessionHandle ?? '', userContext: {} };
-    this.follow(async () => recipe.revokeSession(input), { onEnd: onAnswer, onError: () => undefined });
+    this.follow(async () => recipe.revokeSession(input), { onEnd: onResponse, onError: () => undefined });
   }
 
   /** Reads the feed. @param onEnd called when that is done */

@@ -12,7 +12,7 @@ import type { SessionRow } from '../../lib/stores/session-store.js';
 import { newStoredKeyPair } from '../../lib/tokens/key-pairs.js';
 import { Clock } from '../../lib/util/clock.js';
 import type { JsonObject } from '../../lib/util/json.js';
-import type { Answer, Operation } from './operations.js';
+import type { OperationResponse, Operation } from './operations.js';
 import { ParkedStore, type Park } from './parked-store.js';
 
 /** Life of an access token in the model; times are whole seconds, as in tokens. */
@@ -96,7 +96,7 @@ export class Instance {
    * Runs one operation. Each has a recipe of its own, so that operations share the engine alone: what requests of one process share
    * above it, such as the queue of merges, only makes fewer orders possible.
    */
-  async run(operation: Operation, sessionHandle: string): Promise<Answer> {
+  async run(operation: Operation, sessionHandle: string): Promise<OperationResponse> {
     try {
       return await this.perform(operation, new SessionRecipe(this.dependencies), sessionHandle);
     } catch (error) {
@@ -104,7 +104,11 @@ export class Instance {
     }
   }
 
-  private async perform(operation: Operation, recipe: SessionRecipe, sessionHandle: string): Promise<Answer> {
+  private async perform(
+    operation: Operation,
+    recipe: SessionRecipe,
+    sessionHandle: string,
+  ): Promise<OperationResponse> {
     const userContext = {};
     switch (operation.kind) {
       case 'refresh':
@@ -162,7 +166,7 @@ export class Instance {
     }
   }
 
-  private tokensOf(session: SessionContainer): Answer {
+  private tokensOf(session: SessionContainer): OperationResponse {
     const { accessToken, refreshToken, accessAndFrontTokenUpdated } =
       session.getAllSessionTokensDangerously();
     return {
@@ -173,11 +177,11 @@ export class Instance {
   }
 }
 
-function done(hasHappened: boolean): Answer {
+function done(hasHappened: boolean): OperationResponse {
   return { status: hasHappened ? 'OK' : 'GONE' };
 }
 
-function responseOf(error: unknown): Answer {
+function responseOf(error: unknown): OperationResponse {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof CoreUnavailableError) return { status: 'UNAVAILABLE', message };
   if (SessionError.isSessionError(error)) {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { choices, withToken } from './choices.js';
 import { Instance, SetClock } from './instance.js';
-import { isAnswered, type Operation, type Point, type StoreCall } from './operations.js';
+import { hasResponse, type Operation, type Point, type StoreCall } from './operations.js';
 import { applyToRow } from './parked-store.js';
 import { nowOf, type Choice, type State } from './state.js';
 import type { World } from './world.js';
@@ -60,7 +60,7 @@ export class LiveReplay {
     const opened = this.world.engine.tokens.open(withToken(operation, before));
     void this.current.run(running, async () => {
       const response = await real.run(opened, this.world.first.row?.sessionHandle ?? '');
-      running.arrive({ answer: this.world.engine.named(response) });
+      running.arrive({ response: this.world.engine.named(response) });
     });
     await running.point;
   }
@@ -82,7 +82,7 @@ export class LiveReplay {
     const running = open && this.running.get(open.id);
     if (running === undefined) throw new Error('There is no such operation');
     const point = await running.point;
-    if (isAnswered(point)) throw new Error('The operation has ended');
+    if (hasResponse(point)) throw new Error('The operation has ended');
     const applied = choice.do === 'fail' ? undefined : await applyToRow(before.row, point.call);
     const { settle } = nextPoint(running);
     settle(choice.do === 'reply' ? applied : undefined);
@@ -106,7 +106,7 @@ function nextPoint(running: Running): Running {
 }
 
 function text(point: Point): string {
-  return JSON.stringify(isAnswered(point) ? { ...point.answer, message: undefined } : point.call);
+  return JSON.stringify(hasResponse(point) ? { ...point.response, message: undefined } : point.call);
 }
 
 /** Walks through a model at random, and compares each walk. @returns the first difference */

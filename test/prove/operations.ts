@@ -11,7 +11,7 @@ export type Operation =
  * The end of an operation as its caller sees it. `UNAVAILABLE` is the 503 of a store that failed: the caller does not know what
  * happened.
  */
-export interface Answer {
+export interface OperationResponse {
   readonly status:
     | 'OK'
     | 'GONE'
@@ -45,7 +45,7 @@ export const STORE_METHODS = [
 export type StoreMethod = (typeof STORE_METHODS)[number];
 
 /** The state of an operation: it waits for the store, or it has ended. */
-export type Point = { readonly call: StoreCall } | { readonly answer: Answer };
+export type Point = { readonly call: StoreCall } | { readonly response: OperationResponse };
 
 /** The response of the store to a call, and the time at which the engine goes on. */
 export interface Heard {
@@ -54,6 +54,6 @@ export interface Heard {
   readonly reply: { readonly value: unknown } | undefined;
 }
 
-export function isAnswered(point: Point): point is { readonly answer: Answer } {
-  return 'answer' in point;
+export function hasResponse(point: Point): point is { readonly response: OperationResponse } {
+  return 'response' in point;
 }

@@ -1,6 +1,6 @@
 import { decideRefresh } from '../../lib/core/embedded/refresh-rotation.js';
 import { ACCESS_VALIDITY_MS, REFRESH_VALIDITY_MS } from './instance.js';
-import type { Answer, Operation } from './operations.js';
+import type { OperationResponse, Operation } from './operations.js';
 import type { Tokens } from './tokens.js';
 import type { Open, State, Violation } from './state.js';
 import { nowOf } from './state.js';
@@ -10,7 +10,7 @@ import { isInGrace, type Rules } from './spec.js';
 export interface Ended {
   readonly open: Open;
   readonly operation: Operation;
-  readonly answer: Answer;
+  readonly response: OperationResponse;
 }
 
 interface Step {
@@ -47,17 +47,17 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
 
   'P2 no life after a confirmed revocation': ({ after, ended }) => {
     if (after.isRevoked && after.row !== undefined) return 'the revoked session is in the store again';
-    if (ended?.open.beganRevoked !== true || ended.answer.status !== 'OK') return undefined;
+    if (ended?.open.beganRevoked !== true || ended.response.status !== 'OK') return undefined;
     const { kind } = ended.operation;
     if (kind === 'refresh' || kind === 'regenerate' || kind === 'merge' || kind === 'claim')
       return `a ${kind} that began after the response to a revocation succeeded`;
-    return ended.answer.accessToken === undefined
+    return ended.response.accessToken === undefined
       ? undefined
       : 'a verification that began after the response to a revocation gave a new access token';
   },
 
   'P3 the owner alone is no thief': ({ before, ended, rules }) => {
-    if (ended?.answer.status !== 'THEFT' || ended.open.actor !== 'owner' || before.isThiefKnown)
+    if (ended?.response.status !== 'THEFT' || ended.open.actor !== 'owner' || before.isThiefKnown)
       return undefined;
     // Without turns, a tab that comes later than the grace period, or a whole generation late, is a second party.
     if (rules.gracePeriodMs > 0 && !isTimely(ended, before, rules)) return undefined;
@@ -65,9 +65,9 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
   },
 
   'P4 the second party is found': ({ before, after, ended, rules }) => {
-    if (ended?.answer.status === 'THEFT' && after.row !== undefined)
+    if (ended?.response.status === 'THEFT' && after.row !== undefined)
       return 'a theft was reported, and the session goes on';
-    if (ended?.operation.kind !== 'refresh' || ended.answer.status !== 'OK') return undefined;
+    if (ended?.operation.kind !== 'refresh' || ended.response.status !== 'OK') return undefined;
     const { open, operation } = ended;
     const generation = before.line.indexOf(operation.token);
     if (generation >= open.beganAt) return undefined;
@@ -82,10 +82,10 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
   },
 
   'P5 one token, one successor': ({ before, ended }) => {
-    if (ended?.operation.kind !== 'refresh' || ended.answer.status !== 'OK') return undefined;
+    if (ended?.operation.kind !== 'refresh' || ended.response.status !== 'OK') return undefined;
     const generation = before.line.indexOf(ended.operation.token);
     const known = before.line[generation + 1];
-    const given = ended.answer.refreshToken;
+    const given = ended.response.refreshToken;
     return known === undefined || known === given
       ? undefined
       : `refresh token ${generation} has two successors, ${known} and ${given}`;
@@ -100,7 +100,7 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
     if (before.session !== undefined && session !== undefined && before.session.current === session.current)
       if (session.expiresAtMs !== before.session.expiresAtMs)
         return 'the end of the session moved without a promotion';
-    const given = ended?.answer.accessToken;
+    const given = ended?.response.accessToken;
     if (ended === undefined || given === undefined) return undefined;
     const { expiryMs } = tokens.info(given);
     if (expiryMs > end) return 'an access token outlives the absolute end of its session';

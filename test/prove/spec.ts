@@ -49,7 +49,7 @@ export interface Rules {
 
 /** A response that a request may give in one moment, and the session after it; undefined: it has ended. */
 export interface Outcome {
-  readonly answer: string;
+  readonly response: string;
   readonly after: Session | undefined;
 }
 
@@ -66,8 +66,8 @@ export function outcomes(
   { cameMs, nowMs }: Moment,
   rules: Rules,
 ): readonly Outcome[] {
-  const only = (answer: string, after: Session | undefined = session): readonly Outcome[] => [
-    { answer, after },
+  const only = (response: string, after: Session | undefined = session): readonly Outcome[] => [
+    { response, after },
   ];
   switch (request.kind) {
     case 'refresh':
@@ -87,12 +87,12 @@ export function outcomes(
       if (session === undefined || session.expiresAtMs <= nowMs) return only('GONE');
       return only('OK', { ...session, claims: withName(session.claims, request.name) });
     case 'revoke':
-      return session === undefined ? only('GONE') : [{ answer: 'OK', after: undefined }];
+      return session === undefined ? only('GONE') : [{ response: 'OK', after: undefined }];
     case 'revoke-user':
-      return isLive(session, nowMs) ? [{ answer: 'OK', after: undefined }] : only('GONE');
+      return isLive(session, nowMs) ? [{ response: 'OK', after: undefined }] : only('GONE');
     case 'sweep':
       return session !== undefined && session.expiresAtMs <= nowMs
-        ? [{ answer: 'OK', after: undefined }]
+        ? [{ response: 'OK', after: undefined }]
         : only('OK');
   }
 }
@@ -104,14 +104,14 @@ function refresh(
   nowMs: number,
   rules: Rules,
 ): readonly Outcome[] {
-  if (!isLive(session, nowMs)) return [{ answer: 'UNAUTHORISED', after: session }];
+  if (!isLive(session, nowMs)) return [{ response: 'UNAUTHORISED', after: session }];
   const after = generation === session.current + 1 ? promoted(session, nowMs, rules) : session;
   if (generation === after.current || isInGrace(after, generation, nowMs, rules))
-    return [{ answer: `OK, refresh token ${generation + 1}`, after }];
+    return [{ response: `OK, refresh token ${generation + 1}`, after }];
   // The token was retired, so two parties hold tokens of the line.
   return [
-    { answer: 'THEFT', after },
-    { answer: 'THEFT', after: undefined },
+    { response: 'THEFT', after },
+    { response: 'THEFT', after: undefined },
   ];
 }
 
@@ -121,7 +121,7 @@ function verify(
   { token, checkDatabase }: Extract<Request, { kind: 'verify' }>,
   { cameMs, nowMs }: Moment,
   rules: Rules,
-): [answer: string, after: Session | undefined] {
+): [response: string, after: Session | undefined] {
   if (token.expiresAtMs <= cameMs) return ['TRY_REFRESH', session];
   if (!token.isOfRefresh && !checkDatabase) return ['OK', session];
   if (!isLive(session, nowMs)) return ['UNAUTHORISED', session];

@@ -1,4 +1,4 @@
-import { isAnswered, type Operation } from './operations.js';
+import { hasResponse, type Operation } from './operations.js';
 import type { Choice, Open, State, Violation } from './state.js';
 import { nowOf } from './state.js';
 import type { Scenario } from './scenarios.js';
@@ -51,9 +51,9 @@ function sentence(choice: Choice, state: State, world: World): string {
     case 'crash':
       return `instance ${choice.instance + 1} crashes, with all that it was doing`;
     case 'deliver':
-      return `the response reaches ${subject(state.open[choice.open], world)}: ${answer(state.open[choice.open], world)}`;
+      return `the response reaches ${subject(state.open[choice.open], world)}: ${response(state.open[choice.open], world)}`;
     case 'drop':
-      return `the response to ${subject(state.open[choice.open], world)} is lost: ${answer(state.open[choice.open], world)}`;
+      return `the response to ${subject(state.open[choice.open], world)} is lost: ${response(state.open[choice.open], world)}`;
     default:
       return `the store ${HOW[choice.do]} ${call(state.open[choice.open], world)} of ${subject(state.open[choice.open], world)}`;
   }
@@ -100,13 +100,13 @@ function subject(open: Open | undefined, world: World): string {
 
 function call(open: Open | undefined, world: World): string {
   const point = open && world.engine.point(open.place);
-  return point === undefined || isAnswered(point) ? '?' : `the ${point.call.method}`;
+  return point === undefined || hasResponse(point) ? '?' : `the ${point.call.method}`;
 }
 
-function answer(open: Open | undefined, world: World): string {
+function response(open: Open | undefined, world: World): string {
   const point = open && world.engine.point(open.place);
-  if (point === undefined || !isAnswered(point)) return '?';
-  const { status, accessToken, refreshToken } = point.answer;
+  if (point === undefined || !hasResponse(point)) return '?';
+  const { status, accessToken, refreshToken } = point.response;
   const tokens = [accessToken && 'a new access token', refreshToken && 'a refresh token'].filter(Boolean);
   return tokens.length === 0 ? status : `${status} with ${tokens.join(' and ')}`;
 }

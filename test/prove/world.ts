@@ -3,7 +3,7 @@ import { withToken } from './choices.js';
 import { Engine, type Beginning } from './engine.js';
 import { Facts } from './facts.js';
 import { REFRESH_VALIDITY_MS } from './instance.js';
-import { isAnswered, type Answer, type Heard } from './operations.js';
+import { hasResponse, type OperationResponse, type Heard } from './operations.js';
 import { applyToRow, type Applied } from './parked-store.js';
 import { violations, type Ended } from './properties.js';
 import type { Scenario } from './scenarios.js';
@@ -137,25 +137,25 @@ export class World {
       return wrong(`a ${request} changed the session in a way that the rules do not allow: ${tell(session)}`);
     if (open.hasChanged) return wrong(`a ${request} changed the session twice`);
     const hasPromoted = session !== undefined && session.current !== before.session?.current;
-    return { ...open, hasChanged: true, hasPromoted, possible: answersOf(allowed) };
+    return { ...open, hasChanged: true, hasPromoted, possible: responsesOf(allowed) };
   }
 
   /** Ends an operation at once unless its response carries what its client would keep. */
   private async settle(before: State, after: Change, index: number): Promise<Stepped> {
     const open = openAt(after, index);
     const point = this.engine.point(open.place);
-    if (!isAnswered(point) || matters(open, point.answer)) return this.conclude(before, after, undefined);
+    if (!hasResponse(point) || matters(open, point.response)) return this.conclude(before, after, undefined);
     return this.finish(before, after, index, true);
   }
 
   private finish(before: State, after: Change, index: number, isDelivered: boolean): Stepped {
     const open = openAt(after, index);
     const point = this.engine.point(open.place);
-    if (!isAnswered(point)) throw new Error('An operation that waits for the store cannot end');
+    if (!hasResponse(point)) throw new Error('An operation that waits for the store cannot end');
     const operation = this.engine.operation(open.place);
-    const ended: Ended = { open: this.considered(after, open), operation, answer: point.answer };
+    const ended: Ended = { open: this.considered(after, open), operation, response: point.response };
     after.open = after.open.filter((_, n) => n !== index);
-    if (operation.kind === 'refresh') registerSuccessor(after, operation.token, point.answer);
+    if (operation.kind === 'refresh') registerSuccessor(after, operation.token, point.response);
     if (isDelivered) receive(after, ended);
     return this.conclude(before, after, ended);
   }
@@ -170,20 +170,20 @@ export class World {
   }
 
   /** Compares the end of an operation with what the rules allowed at some moment of it. */
-  private disagreement({ line }: State, { open, answer, operation }: Ended): Violation | undefined {
-    if (answer.status === 'UNAVAILABLE' && open.hadTrouble) return undefined;
-    const text = responseText(answer, line);
+  private disagreement({ line }: State, { open, response, operation }: Ended): Violation | undefined {
+    if (response.status === 'UNAVAILABLE' && open.hadTrouble) return undefined;
+    const text = responseText(response, line);
     return open.possible.includes(text)
       ? undefined
       : wrong(
-          `a ${operation.kind} ended with "${text}"${answer.message === undefined ? '' : ` (${answer.message})`}; ` +
+          `a ${operation.kind} ended with "${text}"${response.message === undefined ? '' : ` (${response.message})`}; ` +
             `the rules allow ${open.possible.map((each) => `"${each}"`).join(' or ')}`,
         );
   }
 
   /** Adds the responses that the rules allow at this moment. */
   private considered(state: State, open: Open): Open {
-    const now = open.hasChanged ? this.lateResponses(state, open) : answersOf(this.outcomesOf(state, open));
+    const now = open.hasChanged ? this.lateResponses(state, open) : responsesOf(this.outcomesOf(state, open));
     const fresh = now.filter((response) => !open.possible.includes(response));
     return fresh.length === 0 ? open : { ...open, possible: [...open.possible, ...fresh].sort() };
   }
@@ -207,7 +207,7 @@ export class World {
     const known = this.applied.get(key);
     if (known !== undefined) return known;
     const point = this.engine.point(place);
-    if (isAnswered(point)) throw new Error('The operation has ended');
+    if (hasResponse(point)) throw new Error('The operation has ended');
     const applied = await applyToRow(row, point.call);
     this.applied.set(key, applied);
     return applied;
@@ -294,33 +294,36 @@ function isChangeTo({ after }: Outcome, session: Session | undefined): boolean {
   );
 }
 
-function answersOf(allowed: readonly Outcome[]): readonly string[] {
-  return [...new Set(allowed.map(({ answer }) => answer))].sort();
+function responsesOf(allowed: readonly Outcome[]): readonly string[] {
+  return [...new Set(allowed.map(({ response }) => response))].sort();
 }
 
-function responseText({ status, accessToken, refreshToken }: Answer, line: readonly string[]): string {
+function responseText(
+  { status, accessToken, refreshToken }: OperationResponse,
+  line: readonly string[],
+): string {
   if (refreshToken !== undefined) return `${status}, refresh token ${line.indexOf(refreshToken)}`;
   return accessToken === undefined ? status : `${status}, new access token`;
 }
 
 /** The thief's line never fails: without a response a thief only knows less. */
-function matters({ actor }: Open, { status, accessToken }: Answer): boolean {
+function matters({ actor }: Open, { status, accessToken }: OperationResponse): boolean {
   return actor === 'owner' && (accessToken !== undefined || endsIt(status));
 }
 
-function endsIt(status: Answer['status']): boolean {
+function endsIt(status: OperationResponse['status']): boolean {
   return status === 'UNAUTHORISED' || status === 'THEFT';
 }
 
-function registerSuccessor(after: Change, token: string, { refreshToken }: Answer): void {
+function registerSuccessor(after: Change, token: string, { refreshToken }: OperationResponse): void {
   const generation = after.line.indexOf(token);
   if (refreshToken === undefined || after.line[generation + 1] !== undefined) return;
   after.line = [...after.line.slice(0, generation + 1), refreshToken];
 }
 
 /** A response reaches its client. */
-function receive(after: Change, { open, operation, answer }: Ended): void {
-  const { accessToken, refreshToken, status } = answer;
+function receive(after: Change, { open, operation, response }: Ended): void {
+  const { accessToken, refreshToken, status } = response;
   if (open.actor === 'owner' && after.browser !== undefined) {
     if (endsIt(status) && operation.kind !== 'merge') after.browser = undefined;
     else after.browser = withTokens(after.browser, accessToken, refreshToken);

@@ -164,7 +164,7 @@ const SENDERS: Readonly<Record<Way, (sessions: Sessions) => Promise<Sender>>> = 
         headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
         body: body === undefined ? undefined : JSON.stringify(body),
       };
-      return toAnswer(await servePlain(sessions, request, body));
+      return toClientResponse(await servePlain(sessions, request, body));
     },
     close: async () => undefined,
   }),
@@ -185,7 +185,7 @@ const SENDERS: Readonly<Record<Way, (sessions: Sessions) => Promise<Sender>>> = 
         const outcome = await route(sessions, request, { method, path: pathOf(path), body });
         return Response.json(outcome.body, { status: outcome.status, headers: [JSON_HEADER] });
       });
-      return toAnswer({
+      return toClientResponse({
         status: response.status,
         headers: [...response.headers],
         body: await response.text(),
@@ -258,6 +258,6 @@ function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? '';
 }
 
-function toAnswer({ status, headers, body }: SessionResponse): ClientResponse {
+function toClientResponse({ status, headers, body }: SessionResponse): ClientResponse {
   return new ReceivedResponse(status, body, headers.flat());
 }

@@ -136,7 +136,7 @@ function strictProxy(): object {
 }
 
 /** As deep mocks and typed clients of other services are made: every name has a truthy value. */
-function answersEverything(response?: unknown): object {
+function valueForEveryName(response?: unknown): object {
   const proxy: object = new Proxy(() => undefined, {
     get: () => response ?? proxy,
     has: () => true,
@@ -343,8 +343,8 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
   });
 
   it.each<[string, unknown]>([
-    ['returns itself for every name', answersEverything()],
-    ['returns true for every name', answersEverything(true)],
+    ['returns itself for every name', valueForEveryName()],
+    ['returns true for every name', valueForEveryName(true)],
     ['is a strict proxy', strictProxy()],
     ['is an object with null as its prototype', Object.create(null)],
     ['has a getter that throws', { get canActivate() { throw new Error('not yet'); } }], // prettier-ignore

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { checkHistory, NO_LEGAL_ORDER } from './check-history.js';
-import type { AccessToken, Actor, Answered, Asked, Call, History, Rules } from './history.js';
+import type { AccessToken, Actor, CallResult, Asked, Call, History, Rules } from './history.js';
 import { shrink } from './shrink.js';
 import { tellHistory } from './story.js';
 
@@ -19,7 +19,7 @@ const fresh = (of: string): AccessToken => access(of, { isOfRefresh: true });
 interface Written {
   readonly by?: Actor;
   /** undefined: the response is unknown. */
-  readonly answer?: Partial<Answered> | undefined;
+  readonly result?: Partial<CallResult> | undefined;
   readonly ended?: number;
   readonly instance?: string;
 }
@@ -30,10 +30,10 @@ class Script {
   private line: readonly (readonly [string, string | null])[] = [['r0', null]];
 
   constructor(private readonly rules: Rules = RULES) {
-    this.at(0, { kind: 'sign-in' }, { answer: { refreshToken: 'r0', accessToken: access('r0') } });
+    this.at(0, { kind: 'sign-in' }, { result: { refreshToken: 'r0', accessToken: access('r0') } });
   }
 
-  at(beganMs: number, asked: Asked, { by = 'owner', answer, ended, instance = '1.1' }: Written = {}): this {
+  at(beganMs: number, asked: Asked, { by = 'owner', result, ended, instance = '1.1' }: Written = {}): this {
     const endedMs = ended ?? beganMs + 5;
     this.calls.push({
       id: this.calls.length,
@@ -42,7 +42,7 @@ class Script {
       beganMs,
       clock: { earliest: START_MS + beganMs, latest: START_MS + endedMs, highest: START_MS + endedMs },
       asked,
-      ...(answer === undefined ? {} : { endedMs, answer: { status: 'OK', ...answer } }),
+      ...(result === undefined ? {} : { endedMs, result: { status: 'OK', ...result } }),
     });
     return this;
   }
@@ -50,34 +50,34 @@ class Script {
   refresh(beganMs: number, token: string, refreshToken: string, written: Written = {}): this {
     if (this.line.every(([known]) => known !== refreshToken))
       this.line = [...this.line, [refreshToken, token]];
-    const answer = { refreshToken, accessToken: fresh(refreshToken) };
-    return this.at(beganMs, { kind: 'refresh', token }, { answer, ...written });
+    const result = { refreshToken, accessToken: fresh(refreshToken) };
+    return this.at(beganMs, { kind: 'refresh', token }, { result, ...written });
   }
 
   /** A request with an access token to a route that checks the database. */
   checked(beganMs: number, token: AccessToken, written: Written = {}): this {
-    return this.at(beganMs, { kind: 'request', token, checksDatabase: true }, { answer: {}, ...written });
+    return this.at(beganMs, { kind: 'request', token, checksDatabase: true }, { result: {}, ...written });
   }
 
   /** The first use of the access token of a refresh. */
   use(beganMs: number, of: string, written: Written = {}): this {
-    return this.checked(beganMs, fresh(of), { answer: { accessToken: access(of) }, ...written });
+    return this.checked(beganMs, fresh(of), { result: { accessToken: access(of) }, ...written });
   }
 
   light(beganMs: number, token: AccessToken, written: Written = {}): this {
-    return this.at(beganMs, { kind: 'request', token, checksDatabase: false }, { answer: {}, ...written });
+    return this.at(beganMs, { kind: 'request', token, checksDatabase: false }, { result: {}, ...written });
   }
 
   done(beganMs: number, kind: 'merge' | 'claim', name: string, written: Written = {}): this {
-    return this.at(beganMs, { kind, name }, { by: 'administrator', answer: {}, ...written });
+    return this.at(beganMs, { kind, name }, { by: 'administrator', result: {}, ...written });
   }
 
   read(beganMs: number, data: readonly string[], claims: readonly string[] = []): this {
-    return this.at(beganMs, { kind: 'read' }, { by: 'administrator', answer: { data, claims } });
+    return this.at(beganMs, { kind: 'read' }, { by: 'administrator', result: { data, claims } });
   }
 
   revoke(beganMs: number, written: Written = {}): this {
-    return this.at(beganMs, { kind: 'revoke' }, { by: 'administrator', answer: {}, ...written });
+    return this.at(beganMs, { kind: 'revoke' }, { by: 'administrator', result: {}, ...written });
   }
 
   get history(): History {
@@ -90,8 +90,8 @@ class Script {
 }
 
 const script = (rules?: Rules): Script => new Script(rules);
-const refused: Written = { answer: { status: 'UNAUTHORISED' } };
-const theft: Written = { answer: { status: 'THEFT' } };
+const refused: Written = { result: { status: 'UNAUTHORISED' } };
+const theft: Written = { result: { status: 'THEFT' } };
 
 describe('the checker of histories accepts', () => {
   it('a refresh that is repeated until its successor is used', () => {
@@ -138,18 +138,18 @@ describe('the checker of histories accepts', () => {
   });
 
   it('a session that lives because of a promotion whose response was lost', () => {
-    const lost = script().refresh(10, 'r0', 'r1').light(60_000, fresh('r1'), { answer: undefined });
+    const lost = script().refresh(10, 'r0', 'r1').light(60_000, fresh('r1'), { result: undefined });
     expect(lost.read(120_000, []).violation).toBeUndefined();
     expect(script().refresh(10, 'r0', 'r1').read(120_000, []).violation).toBe(NO_LEGAL_ORDER);
   });
 
   it('a session that ends early, because its promotion was that of an earlier call whose response was lost', () => {
-    const gone = { by: 'administrator', answer: { status: 'GONE' } } as const;
+    const gone = { by: 'administrator', result: { status: 'GONE' } } as const;
     const refreshed = script().refresh(10, 'r0', 'r1');
     const inTime = refreshed.use(50_000, 'r1').at(101_000, { kind: 'read' }, gone);
     expect(inTime.violation).toBe(NO_LEGAL_ORDER);
     const lost = (): Script =>
-      script().refresh(10, 'r0', 'r1').at(20, { kind: 'refresh', token: 'r1' }, { answer: undefined });
+      script().refresh(10, 'r0', 'r1').at(20, { kind: 'refresh', token: 'r1' }, { result: undefined });
     expect(lost().use(50_000, 'r1').at(101_000, { kind: 'read' }, gone).violation).toBeUndefined();
     const exchanged = lost().refresh(50_000, 'r1', 'r2');
     expect(exchanged.at(101_000, { kind: 'read' }, gone).violation).toBeUndefined();
@@ -168,7 +168,7 @@ describe('the checker of histories accepts', () => {
   it('another payload for the access token of a retired refresh token, while an instance cannot read the feed', () => {
     const later = script().refresh(10, 'r0', 'r1').use(20, 'r1').refresh(30, 'r1', 'r2').use(40, 'r2');
     const light = later.done(50, 'claim', 'c1').light(60, fresh('r1'), {
-      answer: { accessToken: access('r1', { claims: ['c1'] }) },
+      result: { accessToken: access('r1', { claims: ['c1'] }) },
     });
     expect(light.violation).toBeUndefined();
   });
@@ -176,7 +176,7 @@ describe('the checker of histories accepts', () => {
   it('a session that has expired by the clock of one instance, and lives by that of another', () => {
     const early = { earliest: START_MS + 90_000, latest: START_MS + 90_005, highest: START_MS + 101_000 };
     const { history } = script();
-    const at = (id: number, beganMs: number, answer: Answered): Call => ({
+    const at = (id: number, beganMs: number, result: CallResult): Call => ({
       id,
       actor: 'owner',
       instance: `${id}.1`,
@@ -184,7 +184,7 @@ describe('the checker of histories accepts', () => {
       endedMs: beganMs + 5,
       clock: early,
       asked: { kind: 'refresh', token: 'r0' },
-      answer,
+      result,
     });
     const calls = [
       ...history.calls,
@@ -199,7 +199,7 @@ describe('the checker of histories accepts', () => {
   });
 
   it('a refresh whose response leaves without tokens, because the session was ended meanwhile', () => {
-    const withheld: Written = { answer: {}, ended: 40 };
+    const withheld: Written = { result: {}, ended: 40 };
     const refreshed = script().at(10, { kind: 'refresh', token: 'r0' }, withheld);
     expect(refreshed.violation).toBe(NO_LEGAL_ORDER);
     expect(refreshed.revoke(20).violation).toBeUndefined();
@@ -264,9 +264,9 @@ describe('the checker of histories finds', () => {
   it('P6: tokens and sessions that get more time', () => {
     const P6 = 'P6 limits are never extended';
     const longer = { accessToken: access('r0', { expiresAtMs: START_MS + ACCESS_MS + 20 }) };
-    expect(script().checked(30, access('r0'), { answer: longer }).violation).toBe(P6);
+    expect(script().checked(30, access('r0'), { result: longer }).violation).toBe(P6);
     const muchLonger = { refreshToken: 'r1', accessToken: access('r1', { expiresAtMs: START_MS + 70_000 }) };
-    expect(script().refresh(30, 'r0', 'r1', { answer: muchLonger }).violation).toBe(P6);
+    expect(script().refresh(30, 'r0', 'r1', { result: muchLonger }).violation).toBe(P6);
     expect(script().checked(61_000, access('r0')).violation).toBe(P6);
     const absolute = script({ ...RULES, absoluteMs: 30_000 });
     expect(absolute.refresh(40_000, 'r0', 'r1').violation).toBe(P6);
@@ -302,8 +302,8 @@ describe('the checker of histories finds', () => {
       script()
         .done(10, 'merge', 'd1', { ended: 50 })
         .done(11, 'merge', 'd2', { ended: 50 })
-        .at(12, { kind: 'read' }, { answer: { data: ['d1'], claims: [] }, ended: 40 })
-        .at(41, { kind: 'read' }, { answer: { data: ['d2'], claims: [] }, ended: 49 }),
+        .at(12, { kind: 'read' }, { result: { data: ['d1'], claims: [] }, ended: 40 })
+        .at(41, { kind: 'read' }, { result: { data: ['d2'], claims: [] }, ended: 49 }),
     ],
   ])('%s', (_, { violation }) => {
     expect(violation).toMatch(/^(?:a legal order|P2 )/);
@@ -323,7 +323,7 @@ describe('a history that fails', () => {
     if (violation === undefined) throw new Error('The history is legal');
     const shrunk = shrink(history, violation);
     expect(shrunk.calls).toHaveLength(history.calls.length);
-    const known = shrunk.calls.filter(({ answer }) => answer !== undefined);
+    const known = shrunk.calls.filter(({ result }) => result !== undefined);
     expect(known.map(({ asked }) => asked.kind)).toEqual(['sign-in', 'request', 'refresh']);
     expect(checkHistory(shrunk)?.property).toBe(violation.property);
     expect(checkHistory(JSON.parse(JSON.stringify(shrunk)) as History)).toEqual(checkHistory(shrunk));

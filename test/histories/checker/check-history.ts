@@ -24,8 +24,8 @@ export function checkHistory(history: History): Violation | undefined {
   };
 }
 
-function named({ id, asked, answer }: Call): string {
-  return `call ${id} (${asked.kind}: ${answer?.status ?? 'no response'})`;
+function named({ id, asked, result }: Call): string {
+  return `call ${id} (${asked.kind}: ${result?.status ?? 'no response'})`;
 }
 
 function told(state: State): string {

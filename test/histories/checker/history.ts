@@ -32,7 +32,7 @@ export type Asked =
   | { readonly kind: 'read' }
   | { readonly kind: 'revoke' | 'revoke-user' | 'revoke-all' };
 
-export interface Answered {
+export interface CallResult {
   readonly status: 'OK' | 'GONE' | 'UNAUTHORISED' | 'TRY_REFRESH' | 'THEFT';
   /** The tokens that came with it. */
   readonly refreshToken?: string;
@@ -61,7 +61,7 @@ export interface Call {
    */
   readonly isInDoubt?: boolean;
   readonly asked: Asked;
-  readonly answer?: Answered | undefined;
+  readonly result?: CallResult | undefined;
 }
 
 export interface Rules {
@@ -90,10 +90,10 @@ export interface Violation {
 }
 
 /** A call whose response is known. */
-export type KnownCall = Call & { readonly endedMs: number; readonly answer: Answered };
+export type KnownCall = Call & { readonly endedMs: number; readonly result: CallResult };
 
 export function isKnown(call: Call): call is KnownCall {
-  return call.endedMs !== undefined && call.answer !== undefined;
+  return call.endedMs !== undefined && call.result !== undefined;
 }
 
 /** Returns the number of each refresh token in the line: 0 for that of the sign-in. */

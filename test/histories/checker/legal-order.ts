@@ -167,9 +167,9 @@ export function absoluteEnd(signIn: Call | undefined, absoluteMs: number | undef
 
 /** Returns the question whether a call that can end the session had begun before a time. */
 function endingTime(calls: readonly Call[]): (beforeMs: number) => boolean {
-  const ends = ({ asked, answer }: Call): boolean => {
-    if (/^(?:revoke|sign-out)/.test(asked.kind)) return answer?.status !== 'TRY_REFRESH';
-    return asked.kind === 'refresh' && (answer === undefined || answer.status === 'THEFT');
+  const ends = ({ asked, result }: Call): boolean => {
+    if (/^(?:revoke|sign-out)/.test(asked.kind)) return result?.status !== 'TRY_REFRESH';
+    return asked.kind === 'refresh' && (result === undefined || result.status === 'THEFT');
   };
   const firstMs = Math.min(...calls.filter(ends).map(({ beganMs }) => beganMs));
   return (beforeMs) => firstMs < beforeMs;

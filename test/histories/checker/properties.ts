@@ -42,7 +42,7 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
   'P2 no life after a confirmed revocation': (facts) => afterDatabase(facts) ?? afterFeed(facts),
 
   'P3 the owner alone is no thief': ({ known, history }) => {
-    const theft = known.find(({ answer, actor }) => answer.status === 'THEFT' && actor === 'owner');
+    const theft = known.find(({ result, actor }) => result.status === 'THEFT' && actor === 'owner');
     if (theft === undefined) return undefined;
     const isForeign = ({ actor, beganMs }: Call): boolean =>
       (actor === 'thief' || actor === 'auditor') && beganMs < theft.endedMs;
@@ -60,7 +60,7 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
         : undefined;
     }) ??
     firstPair(
-      known.filter(({ answer }) => answer.status === 'THEFT'),
+      known.filter(({ result }) => result.status === 'THEFT'),
       known.filter(asksStore).filter(isOk),
       () => 'a theft was reported, and the session goes on',
     ),
@@ -70,7 +70,7 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
     const successors = new Map<string, string>();
     for (const call of refreshes(known).filter(isOk)) {
       const { token } = call.asked;
-      const given = call.answer.refreshToken;
+      const given = call.result.refreshToken;
       if (given === undefined) continue; // withheld, because the session ended before the response left
       const before = successors.get(token);
       successors.set(token, given);
@@ -92,11 +92,11 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
   },
 
   'P7 every merge survives': ({ known }) =>
-    firstPair(known.filter(isOk), known.filter(isOk), (early, { answer }) => {
+    firstPair(known.filter(isOk), known.filter(isOk), (early, { result }) => {
       const { asked } = early;
       if (asked.kind !== 'merge' && asked.kind !== 'claim' && asked.kind !== 'claim-by-token')
         return undefined;
-      const names = asked.kind === 'merge' ? answer.data : answer.claims;
+      const names = asked.kind === 'merge' ? result.data : result.claims;
       return names === undefined || names.includes(asked.name)
         ? undefined
         : `${asked.name} was confirmed, and is not stored`;
@@ -136,13 +136,13 @@ function refreshes(calls: readonly KnownCall[]): readonly Refresh[] {
   return calls.filter((call): call is Refresh => call.asked.kind === 'refresh');
 }
 
-function isOk({ answer }: KnownCall): boolean {
-  return answer.status === 'OK';
+function isOk({ result }: KnownCall): boolean {
+  return result.status === 'OK';
 }
 
-function isRevocation({ asked, answer }: KnownCall): boolean {
-  if (answer.status === 'THEFT') return true;
-  return answer.status === 'OK' && /^(?:revoke|sign-out)/.test(asked.kind);
+function isRevocation({ asked, result }: KnownCall): boolean {
+  if (result.status === 'THEFT') return true;
+  return result.status === 'OK' && /^(?:revoke|sign-out)/.test(asked.kind);
 }
 
 /** Returns whether a call with this response must have found the session in the store. */
@@ -167,7 +167,7 @@ function asksStore({ asked }: Call): boolean {
 
 function afterDatabase({ known }: Facts): Finding {
   return firstPair(
-    known.filter(isRevocation).filter(({ answer }) => answer.status !== 'THEFT'),
+    known.filter(isRevocation).filter(({ result }) => result.status !== 'THEFT'),
     known.filter(asksStore).filter(isOk),
     ({ asked }, late) => `a ${late.asked.kind} that began after the response to a ${asked.kind} succeeded`,
   );
@@ -200,16 +200,16 @@ function usedGeneration({ asked }: KnownCall, generation: Facts['generation']): 
 }
 
 function extension(call: KnownCall, facts: Facts): string | undefined {
-  const { asked, answer, clock } = call;
+  const { asked, result, clock } = call;
   const { rules, calls } = facts.history;
   const signIn = calls.find((each) => each.asked.kind === 'sign-in');
   const end = absoluteEnd(signIn, rules.absoluteMs)?.latest ?? Number.POSITIVE_INFINITY;
-  if (answer.status !== 'OK') return undefined;
+  if (result.status !== 'OK') return undefined;
   if (asked.kind !== 'sign-out' && 'token' in asked && typeof asked.token !== 'string')
     if (clock.earliest > asked.token.expiresAtMs) return 'an access token is accepted after its end';
   if (clock.earliest > end && asksStore(call) && !asked.kind.startsWith('revoke'))
     return 'the session outlives its absolute end';
-  const given = answer.accessToken;
+  const given = result.accessToken;
   if (given === undefined) return undefined;
   if (given.expiresAtMs > end) return 'an access token outlives the absolute end of its session';
   const presented = 'token' in asked && typeof asked.token !== 'string' ? asked.token : undefined;

@@ -1,4 +1,4 @@
-import type { AccessToken, Answered, Asked, Call, KnownCall, Rules, ServedAt, Span } from './history.js';
+import type { AccessToken, CallResult, Asked, Call, KnownCall, Rules, ServedAt, Span } from './history.js';
 
 /**
  * A session as the checker sees it. Instances have clocks that differ, so its end is known between two times only; what is possible
@@ -46,11 +46,11 @@ export type Effect =
 
 /** Returns the moments of a call with a known response, which happen in this order. */
 export function stepsOf(
-  { asked, answer, clock, endedMs, isInDoubt = false }: KnownCall,
+  { asked, result, clock, endedMs, isInDoubt = false }: KnownCall,
   context: Omit<Context, 'clock'>,
 ): readonly Step[] {
   const at: Context = { ...context, clock };
-  const { status } = answer;
+  const { status } = result;
   if (status === 'TRY_REFRESH') return [];
   const mayLoseTokens = isInDoubt || at.mayHaveEnded(endedMs);
   switch (asked.kind) {
@@ -60,16 +60,16 @@ export function stepsOf(
       const generation = at.generation(asked.token);
       if (status === 'THEFT') return [retired(generation), ending];
       if (status !== 'OK') return [attempted(generation, at), gone(at)];
-      return answer.refreshToken === undefined && !mayLoseTokens ? [IMPOSSIBLE] : [exchange(generation, at)];
+      return result.refreshToken === undefined && !mayLoseTokens ? [IMPOSSIBLE] : [exchange(generation, at)];
     }
     case 'request':
       if (status !== 'OK') return [...use(asked.token, at), gone(at)];
       if (!asked.checksDatabase && !asked.token.isOfRefresh) return [];
-      return [verify(asked, answer.accessToken, at, mayLoseTokens)];
+      return [verify(asked, result.accessToken, at, mayLoseTokens)];
     case 'claim-by-token':
       return [
         ...use(asked.token, at),
-        status === 'OK' ? store('claims', asked.name, at, claimsAfterStoring(answer, clock)) : gone(at),
+        status === 'OK' ? store('claims', asked.name, at, claimsAfterStoring(result, clock)) : gone(at),
       ];
     case 'sign-out':
       return [...use(asked.token, at), status === 'OK' ? ending : gone(at)];
@@ -78,7 +78,7 @@ export function stepsOf(
     case 'claim':
       return [status === 'OK' ? store('claims', asked.name, at) : gone(at)];
     case 'read':
-      return [status === 'OK' ? read(answer.data ?? [], answer.claims ?? [], at) : gone(at)];
+      return [status === 'OK' ? read(result.data ?? [], result.claims ?? [], at) : gone(at)];
     case 'revoke':
       return [status === 'OK' ? revoke : gone(at)];
     case 'revoke-user':
@@ -89,7 +89,7 @@ export function stepsOf(
 }
 
 /** The token that leaves with a stored claim has it, unless the token expired meanwhile: such a one is not replaced. */
-function claimsAfterStoring({ accessToken }: Answered, { latest }: Span): readonly string[] | undefined {
+function claimsAfterStoring({ accessToken }: CallResult, { latest }: Span): readonly string[] | undefined {
   return accessToken === undefined || latest >= accessToken.expiresAtMs ? undefined : accessToken.claims;
 }
 

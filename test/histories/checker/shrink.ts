@@ -7,7 +7,7 @@ import type { Call, History, Violation } from './history.js';
  */
 export function shrink(history: History, { property }: Violation): History {
   const signIn = history.calls.filter(({ asked }) => asked.kind === 'sign-in');
-  let kept = history.calls.filter(({ asked, answer }) => asked.kind !== 'sign-in' && answer !== undefined);
+  let kept = history.calls.filter(({ asked, result }) => asked.kind !== 'sign-in' && result !== undefined);
   const shows = (calls: readonly Call[]): boolean =>
     checkHistory(remembering(history, [...signIn, ...calls]))?.property === property;
   for (let parts = 2; kept.length > 1;) {
@@ -29,7 +29,7 @@ export function shrink(history: History, { property }: Violation): History {
 function remembering(history: History, known: readonly Call[]): History {
   const ids = new Set(known.map(({ id }) => id));
   const calls = history.calls.map((call) =>
-    ids.has(call.id) ? call : { ...call, endedMs: undefined, answer: undefined },
+    ids.has(call.id) ? call : { ...call, endedMs: undefined, result: undefined },
   );
   return { ...history, calls };
 }

@@ -27,9 +27,9 @@ export function tellHistory(history: History): readonly string[] {
   const originMs = known[0]?.beganMs ?? 0;
   const numbers = generations(history);
   const number = (token: string): string => `${numbers.get(token) ?? '?'}`;
-  const lines = known.map(({ id, actor, instance, beganMs, endedMs, asked, answer }) => {
+  const lines = known.map(({ id, actor, instance, beganMs, endedMs, asked, result }) => {
     const time = `${seconds(beganMs - originMs)}-${seconds(endedMs - originMs)} s`;
-    return `${time}, call ${id}: ${WHO[actor]} ${verb(asked, number)} at instance ${instance}: ${said(answer, number)}`;
+    return `${time}, call ${id}: ${WHO[actor]} ${verb(asked, number)} at instance ${instance}: ${said(result, number)}`;
   });
   const others = history.calls.length - known.length;
   return others === 0
@@ -77,7 +77,7 @@ function verb(asked: Asked, number: (token: string) => string): string {
   }
 }
 
-function said(response: NonNullable<Call['answer']>, number: (token: string) => string): string {
+function said(response: NonNullable<Call['result']>, number: (token: string) => string): string {
   const { status, refreshToken, accessToken, data, claims } = response;
   const parts = [
     refreshToken && `refresh token ${number(refreshToken)}`,

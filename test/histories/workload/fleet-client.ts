@@ -1,6 +1,6 @@
 import type { AdministratorOrder } from '../application/settings.js';
 import { monotonicMs } from '../application/stepped-clock.js';
-import type { Actor, AccessToken, Answered, Asked, Call, ServedAt } from '../checker/history.js';
+import type { Actor, AccessToken, CallResult, Asked, Call, ServedAt } from '../checker/history.js';
 import { LARGEST_STEP_MS } from '../fleet/faults.js';
 import type { HttpResponse } from '../fleet/http-call.js';
 import type { InstanceProcess } from '../fleet/instance-process.js';
@@ -28,7 +28,7 @@ export interface Request {
 
 /** The result of a call, for its caller; undefined: unknown. */
 export interface Brought {
-  readonly answer: Answered | undefined;
+  readonly result: CallResult | undefined;
   readonly tokens: HeldTokens | undefined;
 }
 
@@ -108,12 +108,12 @@ export class FleetClient {
     const { response, endedMs, ...times } = exchange;
     const status = response && this.statusOf(response);
     const tokens = response && status === 'OK' ? tokensIn(response, asked, record, held) : undefined;
-    const answer: Answered | undefined =
+    const result: CallResult | undefined =
       response && status ? { status, ...given(response, asked, tokens) } : undefined;
     const call = { id: this.nextId(), actor, ...times, asked };
-    record.add(answer === undefined ? call : { ...call, endedMs, answer });
-    this.count(asked.kind, answer?.status ?? 'unknown');
-    return { answer, tokens };
+    record.add(result === undefined ? call : { ...call, endedMs, result });
+    this.count(asked.kind, result?.status ?? 'unknown');
+    return { result, tokens };
   }
 
   async order(record: SessionRecord, order: AdministratorOrder): Promise<Brought> {
@@ -128,7 +128,7 @@ export class FleetClient {
     });
   }
 
-  private statusOf({ status, text }: HttpResponse): Answered['status'] | undefined {
+  private statusOf({ status, text }: HttpResponse): CallResult['status'] | undefined {
     if (status === 401) {
       if (text.includes('token theft detected')) return 'THEFT';
       if (text.includes('try refresh token')) return 'TRY_REFRESH';
@@ -172,15 +172,15 @@ function given(
   response: HttpResponse,
   asked: Asked,
   tokens: HeldTokens | undefined,
-): Omit<Answered, 'status'> {
+): Omit<CallResult, 'status'> {
   const accessToken: AccessToken | undefined =
     header(response, 'st-access-token') === undefined ? undefined : tokens?.access.token;
   const isNew = header(response, 'st-refresh-token') !== undefined;
-  const answer = {
+  const result = {
     ...(isNew && tokens ? { refreshToken: tokens.refresh.name } : {}),
     ...(accessToken === undefined ? {} : { accessToken }),
   };
-  if (asked.kind !== 'read' || response.text.includes('"done":false')) return answer;
+  if (asked.kind !== 'read' || response.text.includes('"done":false')) return result;
   const { data, payload } = JSON.parse(response.text) as { data?: object; payload?: object };
-  return { ...answer, data: storedNames(data), claims: storedNames(payload) };
+  return { ...result, data: storedNames(data), claims: storedNames(payload) };
 }

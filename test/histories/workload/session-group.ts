@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AdministratorOrder } from '../application/settings.js';
-import type { Answered, Asked, Call, History, Rules } from '../checker/history.js';
+import type { CallResult, Asked, Call, History, Rules } from '../checker/history.js';
 import type { FleetClient } from './fleet-client.js';
 import { SessionLife } from './session-life.js';
 import { readAccessToken, SessionRecord } from './session-record.js';
@@ -82,9 +82,9 @@ export class SessionGroup {
       const record = new SessionRecord(sessionHandle, userId, limited);
       const refreshToken = record.refreshToken(refresh, null);
       const token = readAccessToken(access, refreshToken.name);
-      const answer: Answered = { status: 'OK', refreshToken: refreshToken.name, accessToken: token };
+      const result: CallResult = { status: 'OK', refreshToken: refreshToken.name, accessToken: token };
       const asked: Asked = { kind: 'sign-in' };
-      record.add({ id: this.client.nextId(), actor: 'owner', ...times, endedMs, asked, answer });
+      record.add({ id: this.client.nextId(), actor: 'owner', ...times, endedMs, asked, result });
       const pace = { pauseMs: isSlow ? 12_000 : 60, hasThief: this.random() < 0.35 };
       const tokens = { access: { text: access, token }, refresh: refreshToken };
       const life = new SessionLife(this.client, record, tokens, pace, this.random);
@@ -137,7 +137,7 @@ export class SessionGroup {
       .map(({ call, handles }) => {
         if (call.endedMs === undefined) return call;
         const isGone = handles !== undefined && !handles.includes(sessionHandle);
-        return { ...call, answer: { status: isGone ? ('GONE' as const) : ('OK' as const) } };
+        return { ...call, result: { status: isGone ? ('GONE' as const) : ('OK' as const) } };
       });
   }
 

@@ -86,7 +86,7 @@ export class SessionLife {
           ? await this.takeTurns(held)
           : await this.request('owner', held, dice < 0.32 ? 'claim' : dice < 0.6 ? 'checked' : 'guarded');
       if (dice >= 0.22) this.keep(brought);
-      const status = brought?.answer?.status;
+      const status = brought?.result?.status;
       if (status === 'UNAUTHORISED' || status === 'THEFT') this.isSignedOut = true;
       if (status === 'TRY_REFRESH') await this.takeTurns(held);
       const pauseMs = this.isSignedOut ? Math.max(this.pace.pauseMs, 200) : this.pace.pauseMs;
