@@ -58,7 +58,7 @@ export const BREAKS = [
     'sessions/create.ts',
     'a new session is not remembered among the devices',
     ['devices.remember(created.session.handle);', ''],
-    ['sessions/device-writes', 'e2e/lifetimes/devices', 'lib/sessions/devices'],
+    ['e2e/lifetimes/devices', 'sessions/device-writes', 'lib/sessions/devices'],
   ),
   of(
     'sessions/create.ts',
@@ -125,7 +125,7 @@ export const BREAKS = [
       'accessAndFrontTokenUpdated: true,\n    presentedTokenExpiryMs',
       'accessAndFrontTokenUpdated: false,\n    presentedTokenExpiryMs',
     ],
-    ['e2e/refresh.e2e', 'e2e/verify-session'],
+    ['e2e/verify-session', 'e2e/refresh.e2e'],
   ),
   of(
     'sessions/session-state.ts',
@@ -195,7 +195,7 @@ export const BREAKS = [
       'if (error instanceof TokenTheftDetectedError && revokesStolenSessions)',
       'if (error instanceof TokenTheftDetectedError && revokesStolenSessions && (false as boolean))',
     ],
-    ['e2e/refresh.e2e', 'e2e/refresh-options', 'sessions/without-request', 'sessions/'],
+    ['sessions/without-request', 'e2e/refresh.e2e', 'e2e/refresh-options', 'sessions/'],
   ),
   of(
     'sessions/refresh.ts',
@@ -204,7 +204,7 @@ export const BREAKS = [
       'if (error instanceof TokenTheftDetectedError && revokesStolenSessions)',
       'if (error instanceof TokenTheftDetectedError)',
     ],
-    ['e2e/error-handlers', 'e2e/refresh-options', 'e2e/refresh.e2e'],
+    ['e2e/refresh-options', 'e2e/error-handlers', 'e2e/refresh.e2e'],
   ),
   of(
     'sessions/refresh.ts',
@@ -216,7 +216,7 @@ export const BREAKS = [
     'sessions/refresh.ts',
     'a refresh does not check the anti-CSRF token',
     ["enableAntiCsrf: !input.disableAntiCsrf && config.antiCsrf === 'VIA_TOKEN',", 'enableAntiCsrf: false,'],
-    ['e2e/refresh-options', 'e2e/refresh.e2e', 'e2e/anti-csrf'],
+    ['e2e/refresh.e2e', 'e2e/refresh-options', 'e2e/anti-csrf'],
   ),
   of(
     'sessions/refresh.ts',
@@ -244,7 +244,7 @@ export const BREAKS = [
       'const tenantId = input.revokeAcrossAllTenants === true ? undefined : input.tenantId;',
       'const tenantId = undefined;',
     ],
-    ['sessions/without-request', 'sessions/by-handle', 'sessions/'],
+    ['sessions/by-handle', 'sessions/without-request', 'sessions/'],
   ),
   of(
     'sessions/revoke.ts',
@@ -297,7 +297,7 @@ export const BREAKS = [
       "if (sessionError?.type === 'TOKEN_THEFT_DETECTED' && !hasHandler) {",
       "if (sessionError?.type === 'TOKEN_THEFT_DETECTED') {",
     ],
-    ['e2e/error-handlers', 'e2e/refresh-options'],
+    ['e2e/refresh-options', 'e2e/error-handlers'],
   ),
   of(
     'sessions/error-responder.ts',
@@ -331,7 +331,7 @@ export const BREAKS = [
     'rules/session-router.ts',
     'an API function that sent its own response gets a second one',
     ['if (response.isSent) return res;', ''],
-    ['e2e/routes', 'sessions/replacing-defaults', 'e2e/promises'],
+    ['e2e/error-handlers'],
   ),
   of(
     'rules/session-router.ts',
@@ -381,8 +381,8 @@ export const BREAKS = [
       'where: { refreshTokenHash2: fromHash2 },',
     ],
     [
-      'core/embedded/refresh-rotation',
       'core/embedded/embedded-core.refresh',
+      'core/embedded/refresh-rotation',
       'core/embedded/embedded-core.verify',
       'contract/embedded-core',
     ],

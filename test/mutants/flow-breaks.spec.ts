@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { BREAKS } from '../../scripts/flow-breaks/list.mjs';
 import { SPECS } from './spec-files.js';
@@ -22,5 +23,14 @@ describe('the breaks of flows', () => {
       const part = spec.startsWith('lib/') ? spec : `test/${spec}`;
       expect(SPECS.filter((path) => path.includes(part))).not.toEqual([]);
     }
+  });
+
+  it('are the rows of the table in test/README.md', () => {
+    const [, chapter = ''] = readFileSync('test/README.md', 'utf8').split('## Breaks of flows\n');
+    const rows = [...chapter.matchAll(/^\| (.*?)(?: \*)? +\| (\S+\.ts) +\| \S/gm)];
+    expect(rows.map(([, name, file]) => `${name}: ${file}`)).toEqual(
+      BREAKS.map(({ name, file }) => `${name}: ${basename(file)}`),
+    );
+    expect(chapter).toContain(`has ${BREAKS.length} further ones`);
   });
 });
