@@ -15,7 +15,7 @@ const core = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   if (request.url.startsWith('/apiversion')) json({ versions: ['5.4'] });
   else if (request.url.startsWith('/.well-known')) json({ keys: [jwk] });
-  // everything else is never answered
+  // everything else never gets a response
 }).listen(0, '127.0.0.1');
 await once(core, 'listening');
 

@@ -85,9 +85,9 @@ function insertSql(schema, from, count) {
 /** Opens all connections and asks which process serves each. */
 async function backendsOf(pool) {
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()));
-  const answers = await Promise.all(clients.map((client) => client.query('SELECT pg_backend_pid() AS pid')));
+  const results = await Promise.all(clients.map((client) => client.query('SELECT pg_backend_pid() AS pid')));
   for (const client of clients) client.release();
-  return answers.map(({ rows }) => rows[0].pid);
+  return results.map(({ rows }) => rows[0].pid);
 }
 
 /** Processes that a process has started; none where the system does not tell. */

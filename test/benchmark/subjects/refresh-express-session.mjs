@@ -31,8 +31,8 @@ export async function login(client) {
 }
 
 export async function refresh(client, cookie) {
-  const answer = await client.send('POST', '/refresh', { Cookie: cookie });
-  return expectOk(answer, cookieOf(answer));
+  const response = await client.send('POST', '/refresh', { Cookie: cookie });
+  return expectOk(response, cookieOf(response));
 }
 
 function cookieOf({ head }) {

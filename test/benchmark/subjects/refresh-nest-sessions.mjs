@@ -50,13 +50,13 @@ export async function refresh(client, tokens, by) {
   return tokensOf(await client.send('POST', '/auth/session/refresh', refreshRequest(by, tokens)), by);
 }
 
-function tokensOf(answer, by) {
-  const { head } = answer;
+function tokensOf(response, by) {
+  const { head } = response;
   const [access, refreshToken] =
     by === 'cookie'
       ? [cookieSetIn(head, 'sAccessToken'), cookieSetIn(head, 'sRefreshToken')]
       : [headerOf(head, 'st-access-token'), headerOf(head, 'st-refresh-token')];
-  expectOk(answer, refreshToken);
+  expectOk(response, refreshToken);
   return { access, refresh: refreshToken };
 }
 

@@ -30,10 +30,10 @@ export async function refresh(client, tokens) {
   return tokensOf(await client.send('POST', REFRESH_PATH, refreshRequest('cookie', tokens)));
 }
 
-function tokensOf(answer) {
-  const refreshToken = cookieSetIn(answer.head, 'sRefreshToken');
-  expectOk(answer, refreshToken);
-  return { access: cookieSetIn(answer.head, 'sAccessToken'), refresh: refreshToken };
+function tokensOf(response) {
+  const refreshToken = cookieSetIn(response.head, 'sRefreshToken');
+  expectOk(response, refreshToken);
+  return { access: cookieSetIn(response.head, 'sAccessToken'), refresh: refreshToken };
 }
 
 class Sketch {
@@ -48,7 +48,7 @@ class Sketch {
   }
 
   /** @returns the headers of the response; undefined if the token is not known */
-  async answer(path, { cookie = '' }) {
+  async respond(path, { cookie = '' }) {
     const session =
       path === '/login' ? { userId: 'user-1', handle: 'h' } : this.take(parse(cookie).sRefreshToken);
     if (session === undefined) return undefined;
@@ -82,7 +82,7 @@ class Sketch {
 
 async function serveBare(sketch) {
   const respond = async (request, response) => {
-    const headers = await sketch.answer(request.url, request.headers);
+    const headers = await sketch.respond(request.url, request.headers);
     if (headers === undefined) return response.writeHead(401).end();
     response
       .writeHead(200, { ...headers, 'Content-Type': 'application/json', 'Content-Length': 2 })
@@ -104,7 +104,7 @@ async function serveByNest(sketch, adapter) {
     }
 
     async respond(path, request, response) {
-      const headers = await sketch.answer(path, request.headers);
+      const headers = await sketch.respond(path, request.headers);
       if (headers === undefined) throw new Error('There is no such session');
       for (const [name, value] of Object.entries(headers)) response.header(name, value);
       return {};

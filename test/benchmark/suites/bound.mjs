@@ -148,7 +148,9 @@ async function signInWithProof(client) {
   if (status === 401) ({ head } = await client.send('POST', '/login', headers()));
   const token = headerOf(head, 'st-access-token');
   const next = () => ({ Authorization: `DPoP ${token}`, DPoP: key.proof('GET', '/', token) });
-  return Object.assign(next, { keep: (answer) => (key.nonce = headerOf(answer, 'dpop-nonce') ?? key.nonce) });
+  return Object.assign(next, {
+    keep: (response) => (key.nonce = headerOf(response, 'dpop-nonce') ?? key.nonce),
+  });
 }
 
 let lastId = 0;
@@ -197,7 +199,7 @@ async function measureRound({ clients, headers, cpuMs }, requests) {
   const work = async (client, index) => {
     for (const own of made[index]) {
       const { status, head, body } = await client.send('GET', '/', own);
-      if (status !== 200) throw new Error(`Answered ${status} ${body}`);
+      if (status !== 200) throw new Error(`Got ${status} ${body}`);
       headers[index].keep?.(head);
     }
   };

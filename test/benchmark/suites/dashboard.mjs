@@ -140,10 +140,10 @@ async function signIn(url) {
     .map((line) => line.split(';')[0])
     .join('; ');
   return async (path) => {
-    const answer = await fetch(`${url}/dashboard${path}`, {
+    const response = await fetch(`${url}/dashboard${path}`, {
       headers: { cookie, 'sec-fetch-site': 'same-origin' },
     });
-    if (!answer.ok) throw new Error(`${path} responded with ${answer.status}: ${await answer.text()}`);
-    return answer.text();
+    if (!response.ok) throw new Error(`${path} responded with ${response.status}: ${await response.text()}`);
+    return response.text();
   };
 }

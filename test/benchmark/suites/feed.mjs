@@ -200,9 +200,9 @@ async function openObserver(setting) {
     refusal: async (id) => (await on(`refused ${id}`)).atMs,
     untilLive: async () => {
       for (;;) {
-        const answer = on('state ');
+        const response = on('state ');
         child.send({ kind: 'state' });
-        if ((await answer).state === 'live') return;
+        if ((await response).state === 'live') return;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     },

@@ -114,7 +114,7 @@ async function measureRound({ clients, cpuMs, nextHeaders }, requests) {
   const work = async (client, index) => {
     while (left-- > 0) {
       const { status, body } = await client.send('GET', '/', nextHeaders(index));
-      if (status !== 200 || !body.startsWith('{"userId"')) throw new Error(`Answered ${status} ${body}`);
+      if (status !== 200 || !body.startsWith('{"userId"')) throw new Error(`Got ${status} ${body}`);
     }
   };
   await Promise.all(clients.map(work));
