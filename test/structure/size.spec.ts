@@ -5,7 +5,7 @@ import { importsOf, libSources, type LibSource } from './lib-sources.js';
 
 /** A ratchet: lower it with what goes. The aim is 140 files and 18,000 lines. */
 const MAX_FILES = 349;
-const MAX_LINES = 46_725;
+const MAX_LINES = 46_720;
 const MAX_LINES_OF_A_FILE = 350;
 const MAX_LINES_OF_A_FUNCTION = 40;
 const ROOT = [
