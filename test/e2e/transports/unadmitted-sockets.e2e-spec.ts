@@ -243,8 +243,9 @@ describe.each(ADAPTERS)('a connection of socket.io that broke off, on %s', (adap
     const { application, live, tell } = await brokenOff(AdmittingGateway);
     await application.sessions.revokeAllSessionsForUser({ userId: 'ada' });
     tell('after the end');
+    const closed = new Promise((resolve) => live.socket.once('disconnect', resolve));
     await live.again();
-    await new Promise((resolve) => live.socket.once('disconnect', resolve));
+    await closed;
     expect(live.news).toEqual(['before']);
   });
 });
