@@ -15,7 +15,8 @@ const GROUPS = {
   remote: /^test\/core\/(remote|server)\//,
   sessions: /^test\/(sessions|http)\//,
   binding: /^test\/device-binding\//,
-  doors: /^test\/(standalone|testing|verify)\//,
+  doors: /^test\/(standalone|testing)\//,
+  verify: /^test\/verify\//,
   dashboard: /^test\/dashboard\//,
   structure: /^test\/structure\//,
   checks: /^test\/(contract\/(memory-store|announcements)\.|(fuzz|histories|mutants|mutation|prove)\/)/,
@@ -35,14 +36,14 @@ const ALONE =
 
 /**
  * What `npm test` leaves to `npm run test:integration`: stores and their databases, cores over HTTP, several processes, the tools of
- * operators, other packages, other transports than HTTP, device binding, documents. By the folder or the group, or because the file
+ * operators, other packages, other transports than HTTP, other runtimes, device binding, documents. By the folder or the group, or because the file
  * starts a database server or uses the browser client.
  */
 const INTEGRATION = [
-  /^test\/(cli|core\/(remote|server)|dashboard|device-binding|docs|doctor|load|other-frameworks|processes|recipes|types)\//,
-  /^test\/e2e\/transports\//,
+  /^test\/(cli|core\/(remote|server)|dashboard|device-binding|docs|doctor|load|other-frameworks|processes|recipes|types|verify)\//,
+  /^test\/e2e\/(transports\/|rules\/two-copies\.)/,
   /^test\/contract\/(?!(memory-store|announcements)\.)/,
-  /^test\/together\/(remote-\d|dashboard|binding|transports)\./,
+  /^test\/together\/(remote-\d|dashboard|binding|transports|verify)\./,
 ];
 const OTHER_PARTS = /\b(startPostgres|startRedis)\b|website-client\.js'/;
 

@@ -1,0 +1,3 @@
+import { loadMembers } from './load-members.js';
+
+await loadMembers(import.meta.url);
